@@ -1,0 +1,5 @@
+export { grad, hvp, jvp, valueAndGrad, valueAndGradAux, vjp } from './grad'
+export { pushforward } from './jvp'
+export { remat } from './remat'
+export { pullback } from './vjp'
+export { vmap } from './vmap'

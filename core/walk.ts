@@ -1,0 +1,34 @@
+import type { Expr } from './op'
+
+/** Every node that `roots` need, inputs before users. An explicit stack: graphs are thousands of nodes deep. */
+export const topological = (roots: readonly Expr[], stop?: (e: Expr) => boolean): readonly Expr[] => {
+  const order: Expr[] = []
+  const seen = new Set<Expr>()
+  const stack: { readonly node: Expr; next: number }[] = []
+  const push = (node: Expr): void => {
+    if (seen.has(node)) return
+    seen.add(node)
+    stack.push({ node, next: 0 })
+  }
+  for (const root of roots) {
+    push(root)
+    while (stack.length > 0) {
+      const top = stack.at(-1)!
+      const child = stop?.(top.node) === true ? undefined : top.node.inputs[top.next]
+      top.next += 1
+      if (child !== undefined) push(child)
+      else {
+        stack.pop()
+        order.push(top.node)
+      }
+    }
+  }
+  return order
+}
+
+/** How many times each node is read as an input of another. */
+export const useCounts = (order: readonly Expr[]): ReadonlyMap<Expr, number> => {
+  const uses = new Map<Expr, number>()
+  for (const e of order) for (const x of e.inputs) uses.set(x, (uses.get(x) ?? 0) + 1)
+  return uses
+}

@@ -1,0 +1,47 @@
+import type { TaskEither } from 'fp-ts/TaskEither'
+import type { Aval } from '../core'
+import type { Plan } from './plan'
+
+/** A fault of a device: what it was doing, what was expected and what happened. */
+export interface DeviceFault {
+  readonly _tag: 'DeviceFault'
+  readonly device: string
+  readonly what: string
+  readonly expected: string
+  readonly got: string
+  readonly help?: string
+}
+
+/** A value that lives where the device computes. Immutable; freed by whoever owns it. */
+export interface Resident {
+  readonly aval: Aval
+  readonly device: string
+}
+
+export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array
+
+/** A plan made ready to run. `run` frees donated inputs at their last use; all other inputs stay the caller's. */
+export interface Executable {
+  readonly plan: Plan
+  readonly run: (inputs: readonly Resident[]) => TaskEither<DeviceFault, readonly Resident[]>
+  /** Release compiled kernels and constants. */
+  readonly dispose: () => void
+}
+
+/** What really runs, as found by running something: never what was asked for. */
+export interface Backend {
+  readonly name: string
+  /** For people: adapter, threads, versions. */
+  readonly detail: string
+}
+
+export interface Device {
+  readonly name: string
+  readonly backend: Backend
+  readonly compile: (plan: Plan) => TaskEither<DeviceFault, Executable>
+  readonly upload: (data: HostArray, aval: Aval) => TaskEither<DeviceFault, Resident>
+  /** f32, f16 and bf16 come back as Float32Array (reference: Float64Array), i32 as Int32Array, bool as Uint8Array. */
+  readonly read: (value: Resident) => TaskEither<DeviceFault, HostArray>
+  readonly free: (values: readonly Resident[]) => void
+  readonly close: () => Promise<void>
+}
