@@ -1,5 +1,6 @@
 export * from './aval'
 export { currentPath, scope, ShapeError, shapeError, withPath, type ShapeFault } from './error'
+export { erf as erfValue } from './erf'
 export * from './eval'
 export * from './expr-tree'
 export * from './functions'

@@ -1,0 +1,142 @@
+import * as E from 'fp-ts/Either'
+import { ShapeError, topological, type Expr } from '../core'
+import { planCost } from './cost'
+import { fuse, type FusionLimits } from './fuse'
+import type { Kernel } from './kernel'
+import { lowerKernel } from './lower'
+import type { BufferId, KernelStep, Plan, PlanBuffer, PlanInput } from './plan'
+import type { Program } from './program'
+import { simplify } from './simplify'
+
+export interface CompileOptions extends Partial<FusionLimits> {
+  /** false: one kernel per op, for comparing fused with unfused. */
+  readonly fused?: boolean
+}
+
+const defaults: FusionLimits = { maxInputs: 7, maxWeight: 400 }
+
+/** Build a program and plan it. A ShapeError raised while building comes back as a Left; any other error is a bug and is thrown. */
+export const compile = (build: () => Program, options: CompileOptions = {}): E.Either<ShapeError, Plan> => {
+  try {
+    return E.right(planOf(build(), options))
+  } catch (error) {
+    if (error instanceof ShapeError) return E.left(error)
+    throw error
+  }
+}
+
+/** Plans by program and options: a step that is built again is not planned again. */
+export const planCache = (
+  limit = 64,
+): ((build: () => Program, options?: CompileOptions) => E.Either<ShapeError, Plan>) => {
+  const plans = new Map<string, Plan>()
+  return (build, options = {}) =>
+    compileWith(build, (program) => {
+      const key = JSON.stringify([program.outputs.map((o) => [o.name, o.value.hash]), program.donated ?? [], options])
+      const found = plans.get(key)
+      if (found !== undefined) return found
+      const plan = planOf(program, options)
+      if (plans.size >= limit) plans.delete(plans.keys().next().value!)
+      plans.set(key, plan)
+      return plan
+    })
+}
+
+const compileWith = (build: () => Program, plan: (program: Program) => Plan): E.Either<ShapeError, Plan> => {
+  try {
+    return E.right(plan(build()))
+  } catch (error) {
+    if (error instanceof ShapeError) return E.left(error)
+    throw error
+  }
+}
+
+const planOf = (program: Program, options: CompileOptions): Plan => {
+  const limits = { ...defaults, ...options }
+  const roots = simplify(
+    program.outputs.map((o) => o.value),
+    limits.maxInputs,
+  )
+  const order = topological(roots)
+  const outputs = new Set(roots)
+  const fusion =
+    options.fused === false
+      ? { ...fuse(order, outputs, limits), isStored: (e: Expr) => e.op.name !== 'literal' || outputs.has(e) }
+      : fuse(order, outputs, limits)
+
+  const buffers: PlanBuffer[] = []
+  const bufferOf = new Map<Expr, BufferId>()
+  const inputs: PlanInput[] = []
+  const constants: { readonly buffer: BufferId; readonly data: readonly number[] }[] = []
+  const kernels: Kernel[] = []
+  const kernelIndex = new Map<string, number>()
+  const steps: Omit<KernelStep, 'frees'>[] = []
+  const addBuffer = (e: Expr, source: PlanBuffer['source']): BufferId => {
+    buffers.push({ aval: e.aval, source })
+    bufferOf.set(e, buffers.length - 1)
+    return buffers.length - 1
+  }
+
+  for (const e of order) {
+    if (e.op.name === 'input') {
+      const name = e.params.name as string
+      inputs.push({ name, buffer: addBuffer(e, 'input'), donated: program.donated?.includes(name) ?? false })
+    } else if (e.op.name === 'constant') constants.push({ buffer: addBuffer(e, 'constant'), data: e.params.data as readonly number[] })
+    else if (fusion.isStored(e)) {
+      const alias = e.op.name === 'reshape' ? bufferOf.get(e.inputs[0]!) : undefined
+      if (alias !== undefined) {
+        // The same bytes under another shape: no step, no copy.
+        bufferOf.set(e, alias)
+        continue
+      }
+      const { kernel, reads } = lowerKernel(e, fusion)
+      let index = kernelIndex.get(kernel.key)
+      if (index === undefined) {
+        index = kernels.length
+        kernels.push(kernel)
+        kernelIndex.set(kernel.key, index)
+      }
+      const ids = reads.map((r) => bufferOf.get(r)!)
+      steps.push({ kernel: index, inputs: ids, output: addBuffer(e, 'step'), path: e.path })
+    }
+  }
+  checkNames(inputs)
+  const named = program.outputs.map((o, i) => ({ name: o.name, buffer: bufferOf.get(roots[i]!)! }))
+  const withFrees = freeAfterLastUse(steps, buffers, inputs, new Set(named.map((o) => o.buffer)))
+  return {
+    inputs,
+    constants,
+    kernels,
+    steps: withFrees,
+    buffers,
+    outputs: named,
+    cost: planCost(kernels, withFrees, buffers),
+  }
+}
+
+const freeAfterLastUse = (
+  steps: readonly Omit<KernelStep, 'frees'>[],
+  buffers: readonly PlanBuffer[],
+  inputs: readonly PlanInput[],
+  kept: ReadonlySet<BufferId>,
+): readonly KernelStep[] => {
+  const donated = new Set(inputs.flatMap((i) => (i.donated ? [i.buffer] : [])))
+  const lastUse = new Map<BufferId, number>()
+  steps.forEach((step, i) => {
+    for (const b of [...step.inputs, step.output]) lastUse.set(b, i)
+  })
+  const mayFree = (b: BufferId): boolean => !kept.has(b) && (buffers[b]!.source === 'step' || donated.has(b))
+  return steps.map((step, i) => ({
+    ...step,
+    frees: [...new Set([...step.inputs, step.output])].filter((b) => lastUse.get(b) === i && mayFree(b)),
+  }))
+}
+
+/** One name, one input: two inputs that share a name but not a shape would be told apart by nothing. */
+const checkNames = (inputs: readonly PlanInput[]): void => {
+  const seen = new Set<string>()
+  for (const { name } of inputs) {
+    if (seen.has(name)) throw new ShapeError({ op: 'input', expected: 'one shape and dtype for one name', got: `two inputs named "${name}"`, path: [] })
+    seen.add(name)
+  }
+}
