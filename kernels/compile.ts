@@ -6,6 +6,7 @@ import type { Kernel } from './kernel'
 import { lowerKernel } from './lower'
 import type { BufferId, KernelStep, Plan, PlanBuffer, PlanInput } from './plan'
 import type { Program } from './program'
+import { schedule } from './schedule'
 import { simplify } from './simplify'
 
 export interface CompileOptions extends Partial<FusionLimits> {
@@ -57,7 +58,7 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
     program.outputs.map((o) => o.value),
     limits.maxInputs,
   )
-  const order = topological(roots)
+  const order = schedule(topological(roots))
   const outputs = new Set(roots)
   const fusion =
     options.fused === false
@@ -81,7 +82,8 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
     if (e.op.name === 'input') {
       const name = e.params.name as string
       inputs.push({ name, buffer: addBuffer(e, 'input'), donated: program.donated?.includes(name) ?? false })
-    } else if (e.op.name === 'constant') constants.push({ buffer: addBuffer(e, 'constant'), data: e.params.data as readonly number[] })
+    } else if (e.op.name === 'constant')
+      constants.push({ buffer: addBuffer(e, 'constant'), data: e.params.data as readonly number[] })
     else if (fusion.isStored(e)) {
       const alias = e.op.name === 'reshape' ? bufferOf.get(e.inputs[0]!) : undefined
       if (alias !== undefined) {
@@ -104,6 +106,7 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
   const named = program.outputs.map((o, i) => ({ name: o.name, buffer: bufferOf.get(roots[i]!)! }))
   const withFrees = freeAfterLastUse(steps, buffers, inputs, new Set(named.map((o) => o.buffer)))
   return {
+    program,
     inputs,
     constants,
     kernels,
@@ -136,7 +139,13 @@ const freeAfterLastUse = (
 const checkNames = (inputs: readonly PlanInput[]): void => {
   const seen = new Set<string>()
   for (const { name } of inputs) {
-    if (seen.has(name)) throw new ShapeError({ op: 'input', expected: 'one shape and dtype for one name', got: `two inputs named "${name}"`, path: [] })
+    if (seen.has(name))
+      throw new ShapeError({
+        op: 'input',
+        expected: 'one shape and dtype for one name',
+        got: `two inputs named "${name}"`,
+        path: [],
+      })
     seen.add(name)
   }
 }

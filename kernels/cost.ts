@@ -34,7 +34,6 @@ export const planCost = (
   kernels: readonly Kernel[],
   steps: readonly KernelStep[],
   buffers: readonly PlanBuffer[],
-
 ): PlanCost => {
   let flops = 0
   let bytes = 0

@@ -38,6 +38,8 @@ export interface Backend {
 export interface Device {
   readonly name: string
   readonly backend: Backend
+  /** Arrays that one kernel may read: what `compile` has to know of the device. */
+  readonly maxInputs: number
   readonly compile: (plan: Plan) => TaskEither<DeviceFault, Executable>
   readonly upload: (data: HostArray, aval: Aval) => TaskEither<DeviceFault, Resident>
   /** f32, f16 and bf16 come back as Float32Array (reference: Float64Array), i32 as Int32Array, bool as Uint8Array. */

@@ -21,12 +21,33 @@ const views = new Set(['reshape', 'transpose', 'slice', 'repeat'])
 const scattered = new Set(['segmentSum', 'searchSorted', 'sortRank', 'invertPermutation', 'countLess'])
 /** Work of one element in additions, measured roughly on CPU and GPU alike; 1 where not named. */
 const weights: Readonly<Record<string, number>> = {
-  exp: 8, log: 8, tanh: 10, erf: 12, sqrt: 4, sin: 8, cos: 8, div: 4, threefry: 100,
-  reshape: 0, transpose: 0, slice: 0, repeat: 0, literal: 0, iota: 0, fence: 0, cast: 0, input: 0, constant: 0,
+  exp: 8,
+  log: 8,
+  tanh: 10,
+  erf: 12,
+  sqrt: 4,
+  sin: 8,
+  cos: 8,
+  div: 4,
+  threefry: 100,
+  reshape: 0,
+  transpose: 0,
+  slice: 0,
+  repeat: 0,
+  literal: 0,
+  iota: 0,
+  fence: 0,
+  cast: 0,
+  input: 0,
+  constant: 0,
 }
 const weightOf = (e: Expr): number => weights[e.op.name] ?? 1
 
-export const kindOf = (e: Expr): Lowered['kind'] => lower(e, e.inputs.map(() => unread)).kind
+export const kindOf = (e: Expr): Lowered['kind'] =>
+  lower(
+    e,
+    e.inputs.map(() => unread),
+  ).kind
 
 const unread: Access = () => {
   throw new Error('internal: a lowering read its inputs before it was asked for an element')
@@ -118,15 +139,22 @@ const closeOpenInputs = (
     return reduction.size * trips(reduction.lowered)
   }
   const mayKeep =
-    lowered.kind === 'map' && e.op.name !== 'gather' && e.op.name !== 'concat' && e.op.name !== 'pad' && e.op.name !== 'searchSorted'
+    lowered.kind === 'map' &&
+    e.op.name !== 'gather' &&
+    e.op.name !== 'concat' &&
+    e.op.name !== 'pad' &&
+    e.op.name !== 'searchSorted'
   const size = facts.get(e)!.size
   const [best] = hanging.sort((a, b) => work(b) - work(a))
-  for (const x of hanging) if (!mayKeep || x !== best || facts.get(open.get(x)!)!.size !== size || !isSteady(e, x)) store(x)
+  for (const x of hanging)
+    if (!mayKeep || x !== best || facts.get(open.get(x)!)!.size !== size || !isSteady(e, x)) store(x)
 }
 
 /** Whether each element of e reads x once, in place: then a reduction under x is not run again for it. */
 const isSteady = (e: Expr, x: Expr): boolean =>
-  e.op.name === 'reshape' || e.op.name === 'transpose' || (!views.has(e.op.name) && sizeOf(e.aval.shape) === sizeOf(x.aval.shape))
+  e.op.name === 'reshape' ||
+  e.op.name === 'transpose' ||
+  (!views.has(e.op.name) && sizeOf(e.aval.shape) === sizeOf(x.aval.shape))
 
 const unionOf = (inputs: readonly Expr[], readsOf: (x: Expr) => ReadonlySet<Expr>): ReadonlySet<Expr> => {
   const all = new Set<Expr>()
@@ -143,7 +171,17 @@ const collectFacts = (order: readonly Expr[]): ReadonlyMap<Expr, Facts> => {
       else list.push(e)
     }
   return new Map(
-    order.map((e) => [e, { lowered: lower(e, e.inputs.map(() => unread)), size: sizeOf(e.aval.shape), users: users.get(e) ?? [] }]),
+    order.map((e) => [
+      e,
+      {
+        lowered: lower(
+          e,
+          e.inputs.map(() => unread),
+        ),
+        size: sizeOf(e.aval.shape),
+        users: users.get(e) ?? [],
+      },
+    ]),
   )
 }
 

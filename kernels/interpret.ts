@@ -20,14 +20,18 @@ export const interpretKernel = (kernel: Kernel, slots: readonly ArrayLike<number
 }
 
 /** Run a whole plan on values of its inputs by name. */
-export const interpretPlan = (plan: Plan, inputs: ReadonlyMap<string, ArrayLike<number>>): ReadonlyMap<string, ArrayLike<number>> => {
+export const interpretPlan = (
+  plan: Plan,
+  inputs: ReadonlyMap<string, ArrayLike<number>>,
+): ReadonlyMap<string, ArrayLike<number>> => {
   const values: (ArrayLike<number> | undefined)[] = plan.buffers.map(() => undefined)
   for (const { name, buffer } of plan.inputs) values[buffer] = inputs.get(name)
   for (const { buffer, data } of plan.constants) values[buffer] = data
   for (const step of plan.steps) {
     const args = step.inputs.map((b) => {
       const value = values[b]
-      if (value === undefined) throw new Error(`internal: buffer ${b} is read before it is written or after it is freed`)
+      if (value === undefined)
+        throw new Error(`internal: buffer ${b} is read before it is written or after it is freed`)
       return value
     })
     values[step.output] = interpretKernel(plan.kernels[step.kernel]!, args)
@@ -92,7 +96,8 @@ const indexValue = (index: Index, env: Env, memo: Map<string, number>): number =
     }
     total += coef * x
   }
-  if (total < index.min || total > index.max) throw new Error(`internal: index ${index.key} = ${total} is outside [${index.min}, ${index.max}]`)
+  if (total < index.min || total > index.max)
+    throw new Error(`internal: index ${index.key} = ${total} is outside [${index.min}, ${index.max}]`)
   return total
 }
 
@@ -127,7 +132,12 @@ const compute = (s: Scalar, env: Env, memo: Map<string, number>): number => {
     case 'threefry': {
       const [seedLo, seedHi, streamLo, streamHi, element] = s.args.map(of) as [number, number, number, number, number]
       const { site, word, shift, bits } = s.bits
-      const words = threefry2x32((seedLo | (seedHi << 16)) >>> 0, site >>> 0, element >>> 0, (streamLo | (streamHi << 16)) >>> 0)
+      const words = threefry2x32(
+        (seedLo | (seedHi << 16)) >>> 0,
+        site >>> 0,
+        element >>> 0,
+        (streamLo | (streamHi << 16)) >>> 0,
+      )
       return (words[word] >>> shift) & (2 ** bits - 1)
     }
   }

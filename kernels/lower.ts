@@ -32,7 +32,8 @@ export const lowerKernel = (root: Expr, fusion: Fusion): LoweredKernel => {
   const memo = new Map<string, Scalar>()
   const ids = new Map<Expr, number>()
   const names: string[] = []
-  let reduction: { readonly node: Expr; readonly at: readonly Index[]; readonly lowered: Lowered & { kind: 'reduce' } } | undefined
+  let reduction:
+    { readonly node: Expr; readonly at: readonly Index[]; readonly lowered: Lowered & { kind: 'reduce' } } | undefined
 
   const idOf = (e: Expr): number => {
     const id = ids.get(e)
@@ -46,9 +47,13 @@ export const lowerKernel = (root: Expr, fusion: Fusion): LoweredKernel => {
     slots.set(e, slots.size)
     return slots.size - 1
   }
-  const accessOf = (e: Expr): Access => (coords) => value(e, coords)
+  const accessOf =
+    (e: Expr): Access =>
+    (coords) =>
+      value(e, coords)
   const value = (e: Expr, coords: readonly Index[]): Scalar => {
-    if (e !== root && fusion.isStored(e)) return load(slotOf(e), flatIndex(coords, e.aval.shape), scalarType(e.aval.dtype))
+    if (e !== root && fusion.isStored(e))
+      return load(slotOf(e), flatIndex(coords, e.aval.shape), scalarType(e.aval.dtype))
     const key = `${idOf(e)}@${coords.map((c) => c.key).join(',')}`
     const seen = memo.get(key)
     if (seen !== undefined) return seen
@@ -60,7 +65,8 @@ export const lowerKernel = (root: Expr, fusion: Fusion): LoweredKernel => {
     names.push(e.op.name)
     const lowered = lower(e, e.inputs.map(accessOf))
     if (lowered.kind === 'map') return lowered.at(coords)
-    if (reduction !== undefined) throw new Error(`internal: two reductions in one kernel (${reduction.node.op.name}, ${e.op.name})`)
+    if (reduction !== undefined)
+      throw new Error(`internal: two reductions in one kernel (${reduction.node.op.name}, ${e.op.name})`)
     reduction = { node: e, at: coords, lowered }
     return acc(lowered.fn === 'argmax' ? 'int' : scalarType(e.aval.dtype))
   }
@@ -114,8 +120,10 @@ const nameOf = (names: readonly string[]): string => {
 }
 
 const keyOf = (k: Omit<Kernel, 'key'>): string => {
-  const reduce = k.reduce === undefined ? '' : `${k.reduce.fn}[${k.reduce.axes.map((a) => a.size).join()}]${k.reduce.count?.key ?? ''}:${k.reduce.body.key}`
+  const reduce =
+    k.reduce === undefined
+      ? ''
+      : `${k.reduce.fn}[${k.reduce.axes.map((a) => a.size).join()}]${k.reduce.count?.key ?? ''}:${k.reduce.body.key}`
   const inputs = k.inputs.map((i) => `${i.dtype}:${i.size}`).join()
   return hashText(`${inputs}->${k.output.dtype}[${k.output.shape.join()}]|${reduce}|${k.body.key}`)
 }
-

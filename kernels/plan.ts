@@ -1,5 +1,6 @@
 import type { Aval } from '../core'
 import type { Kernel } from './kernel'
+import type { Program } from './program'
 
 /** Identifies a buffer of a plan: an index into `buffers`. */
 export type BufferId = number
@@ -30,6 +31,8 @@ export interface PlanInput {
 
 /** A compiled program: steps in order, over buffers. Plain data; it prints, and estimates its own cost. */
 export interface Plan {
+  /** What the plan was made from: the reference device evaluates this. */
+  readonly program: Program
   readonly inputs: readonly PlanInput[]
   readonly constants: readonly { readonly buffer: BufferId; readonly data: readonly number[] }[]
   readonly kernels: readonly Kernel[]

@@ -7,7 +7,10 @@ import type { Plan } from './plan'
 export const printPlan = (plan: Plan): string => {
   const name = (b: number): string => `b${b}`
   const lines = [
-    ...plan.inputs.map((i) => `input ${name(i.buffer)} ${i.name} : ${showAval(plan.buffers[i.buffer]!.aval)}${i.donated ? ' donated' : ''}`),
+    ...plan.inputs.map(
+      (i) =>
+        `input ${name(i.buffer)} ${i.name} : ${showAval(plan.buffers[i.buffer]!.aval)}${i.donated ? ' donated' : ''}`,
+    ),
     ...plan.constants.map((c) => `constant ${name(c.buffer)} : ${showAval(plan.buffers[c.buffer]!.aval)}`),
     ...plan.steps.map((s) => {
       const frees = s.frees.length > 0 ? ` free ${s.frees.map(name).join(' ')}` : ''

@@ -2,7 +2,10 @@ import { asTuple, Expr, makeNode, ops, sameNode, sameShape, sizeOf, topological,
 
 /** Ops that compute nothing: they order things, or steer derivatives that have been taken by now. `fence` stays: it orders. */
 const isMarker = (e: Expr): boolean =>
-  e.op.name === 'variable' || e.op.name === 'stopGradient' || e.op.name === 'remat' || e.op.name.startsWith('customVjp:')
+  e.op.name === 'variable' ||
+  e.op.name === 'stopGradient' ||
+  e.op.name === 'remat' ||
+  e.op.name.startsWith('customVjp:')
 
 /**
  * The graph as the plan wants it: markers gone, equal nodes shared, and what costs nothing to remove removed. Every rule
@@ -42,7 +45,8 @@ const reduceNode = (e: Expr, intern: Intern, maxInputs: number): Expr => {
   switch (e.op.name) {
     case 'reshape':
       if (sameShape(x.aval.shape, e.aval.shape)) return x
-      if (x.op.name === 'reshape') return reduceNode(ops.reshape({ shape: e.aval.shape }, x.inputs[0]!), intern, maxInputs)
+      if (x.op.name === 'reshape')
+        return reduceNode(ops.reshape({ shape: e.aval.shape }, x.inputs[0]!), intern, maxInputs)
       return literalOf(e, x)
     case 'transpose': {
       const perm = e.params.perm as Shape
@@ -97,11 +101,28 @@ const isLiteral = (e: Expr, value: number): boolean => e.op.name === 'literal' &
 const literalOf = (e: Expr, x: Expr): Expr =>
   x.op.name === 'literal' ? makeNode(x.op, { ...x.params, shape: e.aval.shape }, []) : e
 
-const foldable = new Set(['add', 'sub', 'mul', 'div', 'neg', 'exp', 'log', 'sqrt', 'max', 'min', 'not', 'eq', 'lt', 'le', 'abs'])
+const foldable = new Set([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'neg',
+  'exp',
+  'log',
+  'sqrt',
+  'max',
+  'min',
+  'not',
+  'eq',
+  'lt',
+  'le',
+  'abs',
+])
 
 /** Arithmetic on equal numbers, done once. Only where the result is a number that JSON can hold. */
 const foldLiterals = (e: Expr): Expr => {
-  if (!foldable.has(e.op.name) || !e.inputs.every((x) => x.op.name === 'literal') || sizeOf(e.aval.shape) === 0) return e
+  if (!foldable.has(e.op.name) || !e.inputs.every((x) => x.op.name === 'literal') || sizeOf(e.aval.shape) === 0)
+    return e
   const args = e.inputs.map((x) => Float64Array.of(Number(x.params.value)))
   const scalars = e.inputs.map((x) => ({ ...x.aval, shape: [] }))
   const [value] = e.op.eval(asTuple<Float64Array, number>(args), {

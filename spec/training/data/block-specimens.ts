@@ -1,0 +1,22 @@
+import type { Blocks } from '../../../training/data/pack'
+
+/** Blocks of random ordinary ids with [SEP]s among them, made without a tokenizer. Linear congruence, no Math.random. */
+export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50, seed = 1): Blocks => {
+  const tokens = new Int32Array(count * seqLength)
+  let state = seed
+  for (let i = 0; i < tokens.length; i += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    const draw = state / 2 ** 32
+    // squared: a skewed distribution, so that frequencies differ
+    tokens[i] = i % seqLength === 0 ? 0 : draw > 0.95 ? 2 : 5 + Math.floor(draw * draw * (vocabSize - 5))
+  }
+  return {
+    tokens,
+    count,
+    seqLength,
+    vocabSize,
+    specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
+    packedTokens: count * (seqLength - 1),
+    droppedTokens: 0,
+  }
+}

@@ -1,0 +1,104 @@
+import { permuted } from './draw'
+import { maskRow, maskSlots, selectionCount, selectPositions } from './mask'
+import { blockAt, type Blocks } from './pack'
+
+/**
+ * One step's data on the host; B rows (or the slice `rows` of them), T tokens, K mask slots. Every array has a fixed
+ * size, so one plan serves every step.
+ */
+export interface PretrainBatch {
+  readonly tokens: Int32Array // i32[B,T], as in the text
+  readonly masked: Int32Array // i32[B,T], with [MASK]: the auxiliary model's input
+  readonly positions: Int32Array // i32[B,K], place in the row, ascending; 0 in unused slots
+  readonly targets: Int32Array // i32[B,K], original ids there
+  readonly weights: Float32Array // f32[B,K], 1 or 0
+  readonly tokenOrder: Int32Array // i32[B*T], places of `masked`, flattened, in stable ascending order of id
+  readonly exampleLo: Int32Array // i32[B], low 16 bits of the global example index (the counter of its random draws)
+  readonly exampleHi: Int32Array // i32[B], high 16 bits
+  readonly maskCount: Float32Array // f32[1], Σ weights over the whole global batch, all ranks' rows
+  readonly tokenCount: Float32Array // f32[1], B·T over the whole global batch
+}
+
+export interface BatchConfig {
+  readonly batch: number // B of the whole step: all ranks, all micro-batches
+  readonly seed: number // a uint32
+  readonly step: number // from 0
+  readonly maskRate?: number // default 0.15
+  readonly rows?: readonly [from: number, to: number] // the rows wanted here, default [0, batch)
+}
+
+/**
+ * The batch of a step: a pure function of blocks, seed and step, so a run resumes by its step alone and any split into
+ * ranks and micro-batches reads the same rows. Example g = step·B + b is block π(g mod n) of n, with a permutation π of
+ * its own for each pass g div n; a batch may span two passes and nothing is dropped. Masks are drawn anew for every g.
+ * throws  RangeError if there are no blocks or an index leaves uint32: the caller's faults.
+ */
+export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
+  const { batch, seed, step, maskRate = 0.15, rows: [from, to] = [0, batch] } = config
+  const T = blocks.seqLength
+  if (blocks.count === 0) throw new RangeError('batchAt: expected at least one block, got none')
+  if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from < to && to <= batch))
+    throw new RangeError(`batchAt: expected rows within [0, ${batch}), got [${from}, ${to})`)
+  if (!(Number.isInteger(step) && step >= 0 && (step + 1) * batch <= 2 ** 32))
+    throw new RangeError(`batchAt: expected a step with examples below 2^32, got step ${step} of ${batch} rows`)
+  const K = maskSlots(T, maskRate)
+  const special = new Set<number>(Object.values(blocks.specials))
+  const isSpecial = (id: number): boolean => special.has(id)
+  const B = to - from
+  const out = {
+    tokens: new Int32Array(B * T),
+    masked: new Int32Array(B * T),
+    positions: new Int32Array(B * K),
+    targets: new Int32Array(B * K),
+    weights: new Float32Array(B * K),
+    exampleLo: new Int32Array(B),
+    exampleHi: new Int32Array(B),
+  }
+  let maskCount = 0
+  for (let b = 0; b < batch; b += 1) {
+    const example = step * batch + b
+    const row = blockAt(blocks, blockOf(blocks.count, seed, example))
+    if (b < from || b >= to) {
+      let eligible = 0 // rows of other ranks only count
+      for (let t = 0; t < T; t += 1) if (!isSpecial(row[t]!)) eligible += 1
+      maskCount += selectionCount(eligible, maskRate, seed, 'mask', example)
+      continue
+    }
+    const at = b - from
+    const chosen = selectPositions(row, isSpecial, maskRate, seed, 'mask', example)
+    maskCount += chosen.length
+    out.tokens.set(row, at * T)
+    maskRow(row, chosen, blocks.specials.mask, {
+      masked: out.masked.subarray(at * T, (at + 1) * T),
+      positions: out.positions.subarray(at * K, (at + 1) * K),
+      targets: out.targets.subarray(at * K, (at + 1) * K),
+      weights: out.weights.subarray(at * K, (at + 1) * K),
+    })
+    out.exampleLo[at] = example & 0xffff
+    out.exampleHi[at] = example >>> 16
+  }
+  return {
+    ...out,
+    tokenOrder: ascendingOrder(out.masked, blocks.vocabSize),
+    maskCount: Float32Array.of(maskCount),
+    tokenCount: Float32Array.of(batch * T),
+  }
+}
+
+/** Block of global example g: its place in the shuffle of its epoch. */
+export const blockOf = (blockCount: number, seed: number, example: number): number =>
+  permuted(seed, Math.floor(example / blockCount), blockCount, example % blockCount)
+
+/** Places of `ids` in ascending order of id, equal ids in order of place: a counting sort. ids in [0, vocabSize). */
+export const ascendingOrder = (ids: Int32Array, vocabSize: number): Int32Array => {
+  const start = new Int32Array(vocabSize + 1)
+  for (let i = 0; i < ids.length; i += 1) start[ids[i]! + 1] = start[ids[i]! + 1]! + 1
+  for (let id = 0; id < vocabSize; id += 1) start[id + 1] = start[id + 1]! + start[id]!
+  const order = new Int32Array(ids.length)
+  for (let i = 0; i < ids.length; i += 1) {
+    const id = ids[i]!
+    order[start[id]!] = i
+    start[id] = start[id]! + 1
+  }
+  return order
+}

@@ -1,0 +1,26 @@
+import type { ExprTree } from '../../core'
+import { scaleByAdam, type AdamConfig } from './adam'
+import type { GradientTransformation, Schedule } from './base'
+import { chain } from './chain'
+import { addDecayedWeights, clipByGlobalNorm, scaleByLearningRate } from './transforms'
+
+export interface AdamWConfig extends AdamConfig {
+  readonly weightDecay: number
+  /** Greatest global norm of the gradient; 0 turns clipping off. */
+  readonly clipNorm: number
+  readonly rate: Schedule
+}
+
+/** Clipping, Adam, decoupled decay, learning rate: the recipe's optimizer (recipe 3.1). */
+export const adamW = ({
+  weightDecay,
+  clipNorm,
+  rate,
+  ...adam
+}: AdamWConfig): GradientTransformation<{ readonly [name: string]: ExprTree }> =>
+  chain({
+    ...(clipNorm > 0 ? { clip: clipByGlobalNorm(clipNorm) } : {}),
+    adam: scaleByAdam(adam),
+    decay: addDecayedWeights(weightDecay),
+    rate: scaleByLearningRate(rate),
+  })

@@ -1,0 +1,53 @@
+import {
+  add,
+  div,
+  exprLeaves,
+  mapExprs,
+  minimum,
+  mul,
+  scalar,
+  sqrt,
+  square,
+  sum,
+  zipExprs,
+  type Expr,
+  type ExprTree,
+} from '../../core'
+import type { GradientTransformation, Schedule } from './base'
+
+const stateless = (
+  update: <T extends ExprTree>(updates: T, params: T) => T,
+): GradientTransformation<Record<string, never>> => ({
+  init: () => ({}),
+  update: (updates, state, params) => ({ updates: update(updates, params), state }),
+})
+
+/** √Σ g² over all leaves: f32[]. */
+export const globalNorm = (tree: ExprTree): Expr =>
+  sqrt(
+    exprLeaves(tree)
+      .map((g) => sum(square(g)))
+      .reduce((a, b) => add(a, b)),
+  )
+
+/** Updates times min(1, maxNorm / (norm + 1e-6)) (Pascanu et al. 2013, arXiv:1211.5063; the added 1e-6 is fairseq's). */
+export const clipByGlobalNorm = (maxNorm: number): GradientTransformation<Record<string, never>> =>
+  stateless((updates) => {
+    const factor = minimum(div(maxNorm, add(globalNorm(updates), 1e-6)), 1)
+    return mapExprs(updates, (g) => mul(g, factor))
+  })
+
+/** updates + decay · params: decoupled weight decay once the learning rate follows (Loshchilov and Hutter 2019, arXiv:1711.05101). */
+export const addDecayedWeights = (decay: number): GradientTransformation<Record<string, never>> =>
+  stateless((updates, params) => zipExprs(updates, params, (u, p) => add(u, mul(p, decay))))
+
+export type ScheduleState = { readonly step: Expr }
+
+/** Updates times -rate(step): the last link. The step is counted in the state, so that it stays in the plan. */
+export const scaleByLearningRate = (rate: Schedule): GradientTransformation<ScheduleState> => ({
+  init: () => ({ step: scalar(0) }),
+  update: (updates, { step }) => {
+    const factor = mul(rate(step), -1)
+    return { updates: mapExprs(updates, (u) => mul(u, factor)), state: { step: add(step, 1) } }
+  },
+})

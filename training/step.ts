@@ -1,0 +1,108 @@
+import {
+  add,
+  concat,
+  exprLeaves,
+  input,
+  keyOf,
+  leavesOf,
+  mapTree,
+  reshape,
+  scope,
+  zipExprs,
+  type Aval,
+  type Expr,
+  type ExprTree,
+  type Key,
+  type Tree,
+} from '../core'
+import { valueAndGradAux } from '../autodiff'
+import type { Program } from '../kernels'
+import { globalNorm, type GradientTransformation } from './optim'
+
+/** A loss and what is logged beside it, as expressions. */
+export interface LossParts {
+  readonly loss: Expr
+  readonly metrics: { readonly [name: string]: Expr }
+}
+export type LossFn = (params: ExprTree, batch: { readonly [name: string]: Expr }, key: Key) => LossParts
+
+export interface StepSpec {
+  readonly loss: LossFn
+  readonly optimizer: GradientTransformation
+  readonly params: Tree<Aval>
+  readonly batch: { readonly [name: string]: Aval }
+}
+
+/** A program and the names of the scalars in its `log` output, in order. */
+export interface LoggedProgram {
+  readonly program: Program
+  readonly logged: readonly string[]
+}
+
+/** Holes of the given avals, named by path after a prefix. */
+export const holes = (prefix: string, avals: Tree<Aval>): ExprTree =>
+  mapTree<Aval, Expr>(avals, (a, path) => input(path === '' ? prefix : `${prefix}/${path}`, a.shape, a.dtype))
+
+const avalsOf = (tree: ExprTree): Tree<Aval> => mapTree<Expr, Aval>(tree, (e) => e.aval)
+
+/** The avals of an optimizer's state for parameters of these avals. */
+export const stateAvals = (optimizer: GradientTransformation, params: Tree<Aval>): Tree<Aval> =>
+  avalsOf(optimizer.init(holes('params', params)))
+
+/** The seed of a run, as 16-bit limbs that come with every step: one plan serves all seeds. */
+const runKey = (): Key => keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') })
+
+const outputsOf = (prefix: string, tree: ExprTree): Program['outputs'] =>
+  leavesOf<Expr>(tree).map(([path, value]) => ({ name: path === '' ? prefix : `${prefix}/${path}`, value }))
+
+/** All logged scalars as one vector: one read a step. */
+const logOf = (metrics: {
+  readonly [name: string]: Expr
+}): { readonly value: Expr; readonly logged: readonly string[] } => {
+  const logged = Object.keys(metrics).sort()
+  return { value: concat(logged.map((name) => reshape(metrics[name]!, [1]))), logged }
+}
+
+/**
+ * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
+ * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss and the gradient's global norm. All inputs are donated.
+ */
+export const trainStep = ({ loss, optimizer, params, batch }: StepSpec): LoggedProgram => {
+  const p = holes('params', params)
+  const state = holes('optimizer', stateAvals(optimizer, params))
+  const data = holes('batch', batch) as { readonly [name: string]: Expr }
+  const { value, grads, aux } = valueAndGradAux((q: ExprTree) => {
+    const parts = loss(q, data, runKey())
+    return { loss: parts.loss, aux: parts.metrics }
+  })(p)
+  const result = scope('optimizer', () => optimizer.update(grads, state, p))
+  const next = zipExprs(p, result.updates, (x, u) => add(x, u))
+  const { value: log, logged } = logOf({ ...aux, loss: value, gradNorm: globalNorm(grads) })
+  const inputs = [...leavesOf<Expr>(p), ...leavesOf<Expr>(state), ...leavesOf<Expr>(data)]
+  return {
+    program: {
+      outputs: [...outputsOf('params', next), ...outputsOf('optimizer', result.state), { name: 'log', value: log }],
+      donated: [...inputs.map(([, e]) => e.params.name as string), 'seed/lo', 'seed/hi'],
+    },
+    logged,
+  }
+}
+
+/** The loss and its metrics without a gradient, for held-out text. Parameters are not donated. */
+export const evalStep = ({ loss, params, batch }: Omit<StepSpec, 'optimizer'>): LoggedProgram => {
+  const data = holes('batch', batch) as { readonly [name: string]: Expr }
+  const parts = loss(holes('params', params), data, runKey())
+  const { value: log, logged } = logOf({ ...parts.metrics, loss: parts.loss })
+  return {
+    program: {
+      outputs: [{ name: 'log', value: log }],
+      donated: [...exprLeaves(data).map((e) => e.params.name as string), 'seed/lo', 'seed/hi'],
+    },
+    logged,
+  }
+}
+
+/** The optimizer's state before the first step, made on the device. */
+export const initialState = (optimizer: GradientTransformation, params: Tree<Aval>): Program => ({
+  outputs: outputsOf('optimizer', optimizer.init(holes('params', params))),
+})
