@@ -42,7 +42,7 @@ export const sigmoid = (x: Expr): Expr => mul(add(tanh(mul(x, 0.5)), 1), 0.5)
 /** ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). Its rule is the sigmoid: the pieces have a kink at 0 that the sum has not. */
 export const softplus = customVjp(
   'softplus',
-  (x) => add(maximum(x!, 0), log(add(exp(neg(abs(x!))), 1))),
+  (x) => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1))),
   (ct, [x]) => [mul(ct, sigmoid(x!))],
 )
 
@@ -81,7 +81,7 @@ export const softmax = (x: Expr, axis = -1): Expr =>
   customVjp(
     'softmax',
     (z) => {
-      const e = exp(sub(z!, stopGradient(reduceMax(z!, axis, true))))
+      const e = exp(sub(z, stopGradient(reduceMax(z, axis, true))))
       return div(e, sum(e, axis, true))
     },
     (ct, _, y) => [mul(y, sub(ct, sum(mul(ct, y), axis, true)))],
@@ -96,7 +96,7 @@ export const layerNorm =
   (x: Expr): Expr =>
     customVjp(
       'layerNorm',
-      (z, weight, bias) => add(mul(standardized(z!, eps).xHat, weight!), bias!),
+      (z, weight, bias) => add(mul(standardized(z, eps).xHat, weight), bias),
       (ct, [z, weight]) => {
         const { xHat, scale } = standardized(z!, eps)
         const g = mul(ct, weight!)
@@ -166,7 +166,7 @@ export const crossEntropy = (logits: Expr, targets: Expr): Expr => {
     shapeError('crossEntropy', 'float logits [..., V] and i32 targets [...]', [logits.aval, targets.aval])
   return customVjp(
     'crossEntropy',
-    (z, t) => sub(logSumExp(z!), pick(z!, t!)),
+    (z, t) => sub(logSumExp(z), pick(z, t)),
     (ct, [z, t]) => {
       const p = exp(sub(z!, reshape(logSumExp(z!), [...ct.aval.shape, 1])))
       const hit = eq(iota(z!.aval.shape), reshape(t!, [...t!.aval.shape, 1]))

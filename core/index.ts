@@ -1,6 +1,7 @@
 export * from './aval'
 export { currentPath, scope, ShapeError, shapeError, withPath, type ShapeFault } from './error'
 export { erf as erfValue } from './erf'
+export * from './codec'
 export * from './eval'
 export * from './expr-tree'
 export * from './functions'

@@ -125,7 +125,7 @@ export const defineOp = <P extends Params, N extends number>(rules: Rules<P, N>)
 export const definePlainOp = <N extends number>(rules: Rules<NoParams, N>): Op<NoParams, N> => {
   const spec = rules as unknown as OpSpec
   const call = (...inputs: readonly Expr[]): Expr => makeNode(spec, {}, inputs)
-  return Object.assign(call, { spec: rules }) as unknown as Op<NoParams, N>
+  return Object.assign(call, { spec: rules })
 }
 
 /** A rule record as walkers see it. */
@@ -133,7 +133,7 @@ export const erase = <P, N extends number>(rules: Rules<P, N>): OpSpec => rules 
 
 /** A list as the tuple of an op's arity: for rules that are written once for every arity. */
 export const asTuple = <T, N extends number>(xs: readonly T[]): Tuple<T, N> => xs as unknown as Tuple<T, N>
-export const asList = <T, N extends number>(xs: Tuple<T, N>): readonly T[] => xs as unknown as readonly T[]
+export const asList = <T, N extends number>(xs: Tuple<T, N>): readonly T[] => xs
 
 /** The same op on other inputs; the node itself when nothing changed, so that walks keep sharing. */
 export const withInputs = (e: Expr, inputs: readonly Expr[]): Expr =>

@@ -1,6 +1,6 @@
 /**
  * Nested readonly records with leaves of one kind: parameters, gradients, optimizer state. A branch is a plain object; all
- * else is a leaf. Keys are taken in sorted order everywhere, so that a tree has one flat order.
+ * else is a leaf, and so is an aval. Keys are taken in sorted order everywhere, so that a tree has one flat order.
  */
 export type Tree<A> = A | { readonly [key: string]: Tree<A> }
 
@@ -8,6 +8,7 @@ type Branch<A> = { readonly [key: string]: Tree<A> }
 
 export const isBranch = <A>(tree: Tree<A>): tree is Branch<A> => {
   if (typeof tree !== 'object' || tree === null) return false
+  if ('dtype' in tree && 'shape' in tree && Array.isArray(tree.shape)) return false // an aval is a leaf
   const proto: unknown = Object.getPrototypeOf(tree)
   return proto === Object.prototype || proto === null
 }

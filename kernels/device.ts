@@ -33,6 +33,8 @@ export interface Backend {
   readonly name: string
   /** For people: adapter, threads, versions. */
   readonly detail: string
+  /** Computes in software what it presents as a GPU. */
+  readonly isSoftware?: boolean
 }
 
 export interface Device {

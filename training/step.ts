@@ -17,17 +17,11 @@ import {
 } from '../core'
 import { valueAndGradAux } from '../autodiff'
 import type { Program } from '../kernels'
+import type { LossFn, PretrainInputs } from './objectives'
 import { globalNorm, type GradientTransformation } from './optim'
 
-/** A loss and what is logged beside it, as expressions. */
-export interface LossParts {
-  readonly loss: Expr
-  readonly metrics: { readonly [name: string]: Expr }
-}
-export type LossFn = (params: ExprTree, batch: { readonly [name: string]: Expr }, key: Key) => LossParts
-
-export interface StepSpec {
-  readonly loss: LossFn
+export interface StepSpec<P extends ExprTree = ExprTree> {
+  readonly loss: LossFn<P>
   readonly optimizer: GradientTransformation
   readonly params: Tree<Aval>
   readonly batch: { readonly [name: string]: Aval }
@@ -67,11 +61,11 @@ const logOf = (metrics: {
  * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
  * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss and the gradient's global norm. All inputs are donated.
  */
-export const trainStep = ({ loss, optimizer, params, batch }: StepSpec): LoggedProgram => {
-  const p = holes('params', params)
+export const trainStep = <P extends ExprTree>({ loss, optimizer, params, batch }: StepSpec<P>): LoggedProgram => {
+  const p = holes('params', params) as P
   const state = holes('optimizer', stateAvals(optimizer, params))
-  const data = holes('batch', batch) as { readonly [name: string]: Expr }
-  const { value, grads, aux } = valueAndGradAux((q: ExprTree) => {
+  const data = holes('batch', batch) as PretrainInputs
+  const { value, grads, aux } = valueAndGradAux((q: P) => {
     const parts = loss(q, data, runKey())
     return { loss: parts.loss, aux: parts.metrics }
   })(p)
@@ -89,9 +83,13 @@ export const trainStep = ({ loss, optimizer, params, batch }: StepSpec): LoggedP
 }
 
 /** The loss and its metrics without a gradient, for held-out text. Parameters are not donated. */
-export const evalStep = ({ loss, params, batch }: Omit<StepSpec, 'optimizer'>): LoggedProgram => {
-  const data = holes('batch', batch) as { readonly [name: string]: Expr }
-  const parts = loss(holes('params', params), data, runKey())
+export const evalStep = <P extends ExprTree>({
+  loss,
+  params,
+  batch,
+}: Omit<StepSpec<P>, 'optimizer'>): LoggedProgram => {
+  const data = holes('batch', batch) as PretrainInputs
+  const parts = loss(holes('params', params) as P, data, runKey())
   const { value: log, logged } = logOf({ ...parts.metrics, loss: parts.loss })
   return {
     program: {

@@ -11,8 +11,8 @@ const isOp = (x: unknown): x is { readonly spec: OpSpec } => typeof x === 'funct
 
 /** All primitives, in the order of their names. Collected from the files: adding an op touches one file. */
 export const allOps: readonly OpSpec[] = [source, elementwise, structural, reduce, contract, indexing, marker]
-  .flatMap((module) => Object.values(module))
-  .flatMap((x: unknown) => (isOp(x) ? [x.spec] : []))
+  .flatMap((module): readonly unknown[] => Object.values(module))
+  .flatMap((x) => (isOp(x) ? [x.spec] : []))
   .sort((a, b) => (a.name < b.name ? -1 : 1))
 
 /** The primitives by name. They never broadcast: `emend/core`'s functions of the same names do. */

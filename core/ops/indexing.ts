@@ -1,17 +1,7 @@
 import { sizeOf, type Aval } from '../aval'
 import { shapeError } from '../error'
 import { addIndex, binary, constIndex, dataIndex, int, ofIndex, select, type Access, type Scalar } from '../loop'
-import {
-  asTuple,
-  defineOp,
-  definePlainOp,
-  requireFloat,
-  requireInt,
-  type Batched,
-  type Expr,
-  type NoParams,
-  type Op,
-} from '../op'
+import { asTuple, definePlainOp, requireFloat, requireInt, type Expr, type NoParams, type Op } from '../op'
 import { add, mul } from './elementwise'
 import { iota, literal } from './source'
 import { alignBatch, concat, repeat, reshape, slice, transpose } from './structural'
@@ -232,7 +222,7 @@ export const countLess: Op<NoParams, 2> = definePlainOp<2>({
   },
   jvp: null,
   vjp: null,
-  batch: (inputs, _, size) => countLess(...asTuple<Expr, 2>(alignBatch(inputs as readonly Batched[], size))),
+  batch: (inputs, _, size) => countLess(...asTuple<Expr, 2>(alignBatch(inputs, size))),
   eval: ([x, z], { avals: [a], aval }) => {
     const out = new Float64Array(sizeOf(aval.shape))
     const n = a.shape.at(-1)!

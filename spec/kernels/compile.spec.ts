@@ -37,7 +37,8 @@ const planOf = (
 ): Plan => {
   const { donated = [], ...rest } = options
   const plan = compile(() => ({ outputs: values.map((value, i) => ({ name: `o${i}`, value })), donated }), rest)
-  return E.isRight(plan) ? plan.right : assert.unreachable(plan.left.message)
+  if (E.isLeft(plan)) throw plan.left
+  return plan.right
 }
 
 const stepNames = (plan: Plan): readonly string[] => plan.steps.map((s) => plan.kernels[s.kernel]!.name)

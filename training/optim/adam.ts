@@ -39,8 +39,8 @@ export const scaleByAdam = ({ b1, b2, eps }: AdamConfig): GradientTransformation
     correction2: scalar(0),
   }),
   update: (updates, state) => {
-    const m = zipExprs(updates as ExprTree, state.m, (g, old) => add(mul(old, b1), mul(g, 1 - b1)))
-    const v = zipExprs(updates as ExprTree, state.v, (g, old) => add(mul(old, b2), mul(square(g), 1 - b2)))
+    const m = zipExprs(updates, state.m, (g, old) => add(mul(old, b1), mul(g, 1 - b1)))
+    const v = zipExprs(updates, state.v, (g, old) => add(mul(old, b2), mul(square(g), 1 - b2)))
     const correction1 = add(mul(state.correction1, b1), 1 - b1)
     const correction2 = add(mul(state.correction2, b2), 1 - b2)
     const [ms, vs] = [exprLeaves(m), exprLeaves(v)]

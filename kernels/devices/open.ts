@@ -1,0 +1,57 @@
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import type { Device, DeviceFault } from '../device'
+import { gpujsDevice } from './gpujs'
+import { referenceDevice } from './reference'
+
+/** Every device by name. Adding one is one line. */
+const openers: Readonly<Record<DeviceName, () => TE.TaskEither<DeviceFault, Device>>> = {
+  reference: () => () => Promise.resolve(E.right(referenceDevice())),
+  'gpujs:cpu': () => gpujsDevice('cpu'),
+  'gpujs:webasm': () => gpujsDevice('webasm'),
+  'gpujs:webgpu': () => gpujsDevice('webgpu'),
+}
+
+export const deviceNames = ['reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const
+export type DeviceName = (typeof deviceNames)[number]
+
+/** What a device is or why it cannot be had, found by opening it. */
+export interface Probe {
+  readonly name: DeviceName
+  readonly result: E.Either<DeviceFault, Device['backend']>
+}
+
+export const probeDevices = async (): Promise<readonly Probe[]> => {
+  const probes: Probe[] = []
+  for (const name of deviceNames) {
+    const device = await openers[name]()()
+    probes.push({ name, result: E.isRight(device) ? E.right(device.right.backend) : device })
+    if (E.isRight(device)) await device.right.close()
+  }
+  return probes
+}
+
+/**
+ * Open a device by name, or the best there is: `auto` takes a real GPU adapter (never a software one), else gpujs:webasm.
+ * A device that this machine lacks is a fault that names those it has.
+ */
+export const openDevice =
+  (name: DeviceName | 'auto'): TE.TaskEither<DeviceFault, Device> =>
+  async () => {
+    if (name !== 'auto') {
+      const device = await openers[name]()()
+      return E.isRight(device) ? device : E.left(await withAlternatives(device.left))
+    }
+    const gpu = await openers['gpujs:webgpu']()()
+    if (E.isRight(gpu)) {
+      if (!gpu.right.backend.isSoftware) return gpu
+      await gpu.right.close()
+    }
+    return openers['gpujs:webasm']()()
+  }
+
+const withAlternatives = async (fault: DeviceFault): Promise<DeviceFault> => {
+  const working = (await probeDevices()).filter((p) => E.isRight(p.result)).map((p) => p.name)
+  const here = `this machine has ${working.join(', ')}`
+  return { ...fault, help: fault.help === undefined ? here : `${fault.help}; ${here}` }
+}

@@ -1,0 +1,107 @@
+import type { GpujsMode } from './gpujs'
+
+/** Σ c_i x^i by Horner's rule, highest first. */
+const horner = (x: string, coefficients: readonly number[]): string =>
+  coefficients.slice(1).reduce((sum, c) => `(${sum} * ${x} + ${literal(c)})`, literal(coefficients[0]!))
+
+/** A number as kernel text. Infinite numbers need a variable in some modes: see body-text.ts. */
+export const literal = (value: number): string => (value < 0 || Object.is(value, -0) ? `(-${-value})` : String(value))
+
+/** Statements that leave the function of `x` in the last one's variable. `fresh` gives new variable names. */
+export interface Formula {
+  readonly lines: readonly string[]
+  readonly result: string
+}
+type Fresh = () => string
+
+/**
+ * erf(x) = x P(x²) below 1, ±(1 - Q(|x| - 1)^-4) from there on. |error| < 1.5e-7 in f32 (spec/kernels/emit/formulas.spec.ts).
+ * ours: coefficients fitted by iteratively reweighted least squares (Lawson) to the error of erf; the form of the second
+ * part after Abramowitz and Stegun 1964, 7.1.27, with more terms about 1 instead of 0.
+ */
+export const erfFormula = (x: string, fresh: Fresh): Formula => {
+  const [a, s, q, r] = [fresh(), fresh(), fresh(), fresh()]
+  return {
+    lines: [
+      `const ${a} = Math.min(Math.abs(${x}), 4.25);`,
+      `const ${s} = ${a} * ${a};`,
+      `const ${q} = ${horner(`(${a} - 1)`, erfOuter)};`,
+      `const ${r} = (${a} < 1 ? ${a} * ${horner(s, erfInner)} : 1 - 1 / (${q} * ${q} * ${q} * ${q}));`,
+    ],
+    result: `(${x} < 0 ? (-${r}) : ${r})`,
+  }
+}
+const erfInner = [
+  7.64711743568014e-5, -7.942356216989882e-4, 5.179749536960973e-3, -0.02684859130849146, 0.1128343011845391,
+  -0.37612605985180486, 1.1283791584105134,
+]
+const erfOuter = [
+  8.669450698646953e-3, -0.021466431674180355, 0.05517791835182808, 0.01321285347872516, 0.14219601692713899,
+  0.30988883635955955, 0.6806315208036908, 1.0475780156344643, 1.5878826027879296,
+]
+
+/**
+ * tanh(x) = x P(x²) / Q(x²) on [-7.9, 7.9], nearly ±1 beyond; never NaN for large |x|. |error| < 3e-7 in f32.
+ * source  coefficients of Eigen's generic fast tanh (Core/MathFunctionsImpl.h, MPL2); code ours.
+ */
+export const tanhFormula = (x: string, fresh: Fresh): Formula => {
+  const [c, s] = [fresh(), fresh()]
+  const p = [
+    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
+    6.37261928875436e-4, 4.89352455891786e-3,
+  ]
+  const q = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3]
+  return {
+    lines: [
+      `const ${c} = Math.min(Math.max(${x}, (-7.90531110763549805)), 7.90531110763549805);`,
+      `const ${s} = ${c} * ${c};`,
+    ],
+    result: `(${c} * ${horner(s, p)} / ${horner(s, q)})`,
+  }
+}
+
+/**
+ * Round to `bits` of significand, ties to even, least exponent `minExp`, infinite from `limit` up: adding and taking away
+ * 1.5 · 2^(exponent of x) · 2^(bits dropped) rounds as the addition does. No product stands next to a sum, so nothing can
+ * be contracted. The power of two under |x| is found by halving; all of these products are exact.
+ */
+export const roundFormula = (
+  kind: 'f16' | 'bf16',
+  x: string,
+  mode: GpujsMode,
+  infinity: string,
+  fresh: Fresh,
+): Formula => {
+  const [bits, minExp, limit] = kind === 'f16' ? [11, -14, 65520] : [8, -126, 2 ** 127 * (2 - 2 ** -8)]
+  const precision = mode === 'cpu' ? 53 : 24
+  const a = fresh()
+  const lines = [`const ${a} = Math.abs(${x});`]
+  const scaled = fresh()
+  const down = fresh()
+  // bf16 reaches the ends of f32: work in the middle, where the constant below fits.
+  const far = kind === 'bf16'
+  if (far) lines.push(`const ${down} = (${a} >= 1 ? ${2 ** -62} : ${2 ** 64});`, `const ${scaled} = ${a} * ${down};`)
+  else lines.push(`const ${scaled} = ${a};`)
+  const [least, most] = far ? [minExp + 64, 127 - 62] : [minExp, 15]
+  let rest = scaled
+  let power = literal(2 ** least)
+  const span = most - least
+  for (let step = 2 ** Math.floor(Math.log2(Math.max(1, span))); step >= 1; step /= 2) {
+    const [r, p] = [fresh(), fresh()]
+    lines.push(
+      `const ${r} = (${rest} >= ${2 ** (least + step)} ? ${rest} * ${2 ** -step} : ${rest});`,
+      `const ${p} = (${rest} >= ${2 ** (least + step)} ? ${power} * ${2 ** step} : ${power} * 1);`,
+    )
+    rest = r
+    power = p
+  }
+  const big = fresh()
+  const r = fresh()
+  lines.push(
+    `const ${big} = ${power} * ${1.5 * 2 ** (precision - bits)};`,
+    `const ${r} = ((${scaled} + ${big}) - ${big})${far ? ` / ${down}` : ''};`,
+  )
+  const finite = `(${x} < 0 ? (-${r}) : ${r})`
+  const result = `(${a} >= ${limit} ? (${x} < 0 ? (-${infinity}) : ${infinity}) : (${r} > 0 ? ${finite} : ${x} * 0))`
+  return { lines, result }
+}

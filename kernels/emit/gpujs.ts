@@ -1,0 +1,54 @@
+import { sizeOf, type Axis } from '../../core'
+import type { Kernel } from '../kernel'
+import { printBody } from './body-text'
+import { helperFunctions, type HelperFunction } from './gpujs-functions'
+import { cutReduction, shapeLoops, toThreads, type LoopShape } from './loop-shape'
+
+/** The backends of gpu.js that kernels are printed for; their arithmetic differs (see index-text.ts). */
+export type GpujsMode = 'cpu' | 'webasm' | 'webgpu'
+
+/** A kernel as gpu.js takes it. Text only: nothing is closed over, so it runs under every loader and minifier. */
+export interface GpujsProgram {
+  /** `function (a0, a2) {...}`: argument a2 is slot 2 of the kernel, flat. */
+  readonly source: string
+  readonly functions: readonly HelperFunction[]
+  /** Output sizes, fastest first; the elements lie in row-major order. */
+  readonly output: readonly number[]
+  /** The slots that are arguments, in their order. Slots that nothing reads are left out. */
+  readonly slots: readonly number[]
+}
+
+/** Fewer threads in a row than this waste vector lanes, or workgroups. */
+const narrowest: Record<GpujsMode, number> = { cpu: 64, webasm: 4, webgpu: 8 }
+
+/** Steps of a reduction in one turn of its loop, as measured. */
+const unroll: Record<GpujsMode, number> = { cpu: 4, webasm: 4, webgpu: 4 }
+
+/** 65535 workgroups along y and z, of 8 and 1 threads. */
+const fits = (sizes: readonly number[]): boolean =>
+  sizes.length < 2 || sizes.every((n, i) => n <= (i === 0 ? 524280 : i === 1 ? 524280 : 65535))
+
+/**
+ * Prints a kernel. Every index is exact, also above 2^24 where a float holds none; every read is proved to lie inside its
+ * input, or this throws (`internal:` - the kernel is wrong, not its data).
+ */
+export const emitGpujs = (kernel: Kernel, mode: GpujsMode): GpujsProgram => {
+  const points = kernel.axes.reduce((n, a) => n * a.size, 1)
+  if (points !== sizeOf(kernel.output.shape) || points === 0)
+    throw new Error(
+      `internal: ${kernel.name}: expected axes of ${sizeOf(kernel.output.shape)} > 0 points, got ${points}`,
+    )
+  if (kernel.reduce?.fn === 'argmax' && kernel.reduce.axes.length !== 1)
+    throw new Error(`internal: ${kernel.name}: argmax expects one axis, got ${kernel.reduce.axes.length}`)
+  const shape: LoopShape = toThreads(shapeLoops(kernel), narrowest[mode], mode === 'webgpu' ? fits : () => true)
+  const whole = kernel.reduce?.fn === 'argmax' || kernel.reduce?.count !== undefined
+  const text = printBody(kernel, mode, shape, cutReduction(shape, whole, unroll[mode]))
+  const slots = [...text.slots].sort((a, b) => a - b)
+  const names = slots.map((s) => `a${s}`)
+  return {
+    source: `function (${names.join(', ')}) {\n${text.lines.map((line) => `  ${line}`).join('\n')}\n}`,
+    functions: helperFunctions(mode, text.functions),
+    output: shape.axes.length === 0 ? [1] : shape.axes.map((a: Axis) => a.size).reverse(),
+    slots,
+  }
+}

@@ -1,0 +1,85 @@
+import * as E from 'fp-ts/Either'
+import * as t from 'io-ts'
+import { closed, NonNegativeInt, PositiveInt, PositiveNumber, Rate, type CodecFault } from '../core'
+
+/**
+ * Sizes of an auxiliary + main pair, as written in config files and checkpoint headers. Both have one width, heads and
+ * feed-forward width (recipe 1.3); they differ in depth.
+ */
+export const PairConfig = closed('PairConfig', {
+  vocab: PositiveInt, // V
+  maxLength: PositiveInt, // longest sequence, [CLS] included
+  hidden: PositiveInt, // D
+  heads: PositiveInt, // H; D % H = 0 is checked in validatePair
+  ffn: PositiveInt, // width of the feed-forward layer, 4 D in every preset
+  mainLayers: PositiveInt,
+  auxLayers: NonNegativeInt,
+  buckets: PositiveInt, // relative position buckets (recipe 1.7)
+  maxDistance: PositiveInt, // distances from here on share the last bucket
+  dropout: Rate, // main model: embeddings and residuals
+  attentionDropout: Rate, // main model: attention probabilities. The auxiliary has no dropout at all.
+  initStd: PositiveNumber,
+})
+export type PairConfig = t.TypeOf<typeof PairConfig>
+
+/** Rules between fields; all that are broken are reported. */
+export const validatePair = (config: PairConfig): E.Either<readonly CodecFault[], PairConfig> => {
+  const faults: CodecFault[] = []
+  if (config.hidden % config.heads !== 0)
+    faults.push({ key: 'heads', expected: `a divisor of hidden = ${config.hidden}`, got: String(config.heads) })
+  if (config.buckets < 4 || config.buckets % 4 !== 0)
+    faults.push({ key: 'buckets', expected: 'a multiple of 4', got: String(config.buckets) })
+  if (config.maxDistance <= config.buckets / 4 + 1)
+    faults.push({
+      key: 'maxDistance',
+      expected: `more than buckets / 4 + 1 = ${config.buckets / 4 + 1}`,
+      got: String(config.maxDistance),
+    })
+  return faults.length > 0 ? E.left(faults) : E.right(config)
+}
+
+export const presetNames = ['tiny', 'small', 'base', 'large', 'xl', 'xxl'] as const
+export type PresetName = (typeof presetNames)[number]
+
+/** A preset fixes everything but the vocabulary and the sequence length. */
+export type Preset = Omit<PairConfig, 'vocab' | 'maxLength'>
+
+const sized = (
+  hidden: number,
+  mainLayers: number,
+  auxLayers: number,
+  buckets: number,
+  maxDistance: number,
+  dropout = 0.1,
+): Preset => ({
+  hidden,
+  heads: Math.max(4, hidden / 64), // head width 64; `tiny` keeps four heads
+  ffn: 4 * hidden,
+  mainLayers,
+  auxLayers,
+  buckets,
+  maxDistance,
+  dropout,
+  attentionDropout: dropout,
+  initStd: 0.02,
+})
+
+/**
+ * Recipe 1.2 and 1.3. xxl: the published figure is 5.4B parameters only; 48 layers of 3072 is one of the shapes that give it.
+ * tiny, ours: small enough for minutes on a CPU; no dropout, since its runs see no text twice.
+ */
+export const presets: Readonly<Record<PresetName, Preset>> = {
+  tiny: sized(64, 2, 1, 32, 128, 0),
+  small: sized(256, 12, 2, 32, 128),
+  base: sized(768, 12, 4, 32, 128),
+  large: sized(1024, 24, 6, 128, 256),
+  xl: sized(1536, 48, 8, 128, 256),
+  xxl: sized(3072, 48, 8, 128, 256),
+}
+
+/** A preset with the two sizes that come from the data. */
+export const pairConfig = (preset: PresetName, vocab: number, maxLength: number): PairConfig => ({
+  ...presets[preset],
+  vocab,
+  maxLength,
+})

@@ -1,0 +1,7 @@
+export * from './config'
+export * from './encoder'
+export * from './heads'
+export * from './init'
+export * from './pair'
+export * from './parameters'
+export * from './relative-position'

@@ -1,0 +1,30 @@
+import { hashText, leavesOf, sizeOf, threefry2x32 } from '../core'
+import type { PairConfig } from './config'
+import { parameterSpecs, type ParameterSpec } from './parameters'
+
+/**
+ * First values of all parameters by path, on the host: N(0, initStd), biases 0, norm weights 1 (recipe 1.10). A function of
+ * (seed, path) alone, so adding a parameter changes no other.
+ */
+export const initParameters = (config: PairConfig, seed: number): ReadonlyMap<string, Float32Array> =>
+  new Map(
+    leavesOf<ParameterSpec>(parameterSpecs(config)).map(([path, { aval, init }]) => {
+      const size = sizeOf(aval.shape)
+      if (init === 'normal') return [path, normals(size, config.initStd, seed, path)]
+      return [path, new Float32Array(size).fill(init === 'ones' ? 1 : 0)]
+    }),
+  )
+
+/** Box and Muller 1958: two normals from two uniforms. Key (seed, path), counter the pair's number. */
+const normals = (size: number, std: number, seed: number, path: string): Float32Array => {
+  const out = new Float32Array(size)
+  const site = Number.parseInt(hashText(path).slice(0, 8), 16)
+  for (let i = 0; i < size; i += 2) {
+    const [a, b] = threefry2x32(seed >>> 0, site, i >>> 1, 0)
+    const radius = std * Math.sqrt(-2 * Math.log(((a >>> 0) + 0.5) / 2 ** 32))
+    const angle = (2 * Math.PI * (b >>> 0)) / 2 ** 32
+    out[i] = radius * Math.cos(angle)
+    if (i + 1 < size) out[i + 1] = radius * Math.sin(angle)
+  }
+  return out
+}

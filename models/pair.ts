@@ -1,0 +1,47 @@
+import { customVjp, ops, reshape, scatterOrdered, scope, type Expr } from '../core'
+import type { PairConfig } from './config'
+import { encoder, type EncoderParams, type PassDropout } from './encoder'
+import { clmLogits, mlmLogits, rowsAt, rtdLogits, type HeadParams } from './heads'
+
+/** Parameters of an auxiliary + main pair: one token table for both models and both output projections. */
+export type PairParams = {
+  readonly embedding: { readonly token: Expr }
+  readonly aux: EncoderParams
+  readonly main: EncoderParams
+  readonly head: HeadParams
+}
+
+/**
+ * Rows of the token table. With `order` (places of the flattened ids in ascending order of id, from the host) the gradient
+ * needs no sorting on the device.
+ */
+export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
+  order === undefined
+    ? ops.gather(table, ids)
+    : customVjp(
+        'lookUp',
+        (t, i) => ops.gather(t!, i!),
+        (ct, [t, i, o]) => [scatterOrdered(ct, reshape(i!, [-1]), o!, t!.aval), null, null],
+      )(table, ids, order)
+
+/** The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. */
+export const auxiliaryLogits = (config: PairConfig, p: PairParams, masked: Expr, positions: Expr, order?: Expr): Expr =>
+  scope('aux', () => {
+    const h = encoder(config, p.aux, lookUp(p.embedding.token, masked, order), null)
+    return mlmLogits(p.head.mlm, p.embedding.token, rowsAt(h, positions))
+  })
+
+/** Last hidden states of the main model on embedded tokens: f32[B, T, D]. */
+export const mainHidden = (config: PairConfig, p: PairParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
+  scope('main', () => encoder(config, p.main, embedded, d, isToken))
+
+/** What the main model says of a text: the logit that each token is the original, and its own logits at given places. */
+export const mainHeads = (
+  p: PairParams,
+  h: Expr,
+  positions: Expr,
+): { readonly original: Expr; readonly logits: Expr } =>
+  scope('main', () => ({
+    original: rtdLogits(p.head.rtd, h), // [B, T]
+    logits: clmLogits(p.head.clm, p.embedding.token, rowsAt(h, positions)), // [B*K, V]
+  }))

@@ -1,0 +1,28 @@
+import { iota, ops, reshape, scope, sub, take, tensor, transpose, type Expr, add } from '../core'
+
+/**
+ * Bucket of a signed distance d = key - query, shifted so that ids start at 0 (COCO-LM's form, recipe 1.7): exact up to
+ * m = buckets / 4, then logarithmic up to maxDistance. Ids lie in [0, buckets - 1).
+ */
+export const relativeBucket = (d: number, buckets: number, maxDistance: number): number => {
+  const half = buckets / 2
+  const m = Math.floor(half / 2)
+  const n = Math.abs(d)
+  const far = m + Math.ceil((Math.log(n / m) / Math.log((maxDistance - 1) / m)) * (half - 1 - m))
+  const b = n < m ? n : Math.min(far, half - 1)
+  return Math.sign(d) * b + half - 1
+}
+
+/**
+ * Attention bias by relative position: table f32[buckets, H] -> f32[H, T, T], computed once and shared by all layers. The bucket of
+ * each of the 2T - 1 distances is written into the program; rows are looked up twice.
+ */
+export const relativeBias = (table: Expr, length: number, maxDistance: number): Expr =>
+  scope('relativeBias', () => {
+    const [buckets, heads] = table.aval.shape as readonly [number, number]
+    const ids = Array.from({ length: 2 * length - 1 }, (_, i) => relativeBucket(i - (length - 1), buckets, maxDistance))
+    const byDistance = take(table, tensor(ids, 'i32')) // [2T-1, H]
+    const distance = add(sub(iota([length, length], 1), iota([length, length], 0)), length - 1) // [T, T]
+    const rows = ops.gather(byDistance, reshape(distance, [length * length]))
+    return reshape(transpose(rows, [1, 0]), [heads, length, length])
+  })
