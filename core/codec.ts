@@ -29,10 +29,10 @@ export interface CodecFault {
  * A record with exactly these keys: `required` must be there, `optional` may. An unknown key is a fault that lists the known
  * ones, unlike io-ts's own `type` and `strict`, which let it pass or drop it.
  */
-export const closed = <R extends t.Props, O extends t.Props = Record<never, t.Mixed>>(
+export const closed = <R extends t.Props, O extends t.Props>(
   name: string,
   required: R,
-  optional?: O,
+  optional: O,
 ): t.Type<t.TypeOf<t.TypeC<R>> & t.TypeOf<t.PartialC<O>>, unknown> => {
   type A = t.TypeOf<t.TypeC<R>> & t.TypeOf<t.PartialC<O>>
   const known: t.Props = { ...required, ...optional }
@@ -64,8 +64,9 @@ export const closed = <R extends t.Props, O extends t.Props = Record<never, t.Mi
     name,
     (u): u is A => E.isRight(validate(u, [])),
     validate,
-    encode as unknown as t.Encode<A, A>,
-  ) as t.Type<A, unknown>
+    // A record of these keys encodes to one: io-ts's type of an encoder cannot say so.
+    encode as t.Encode<A, A>,
+  )
 }
 
 /** All that is wrong, at once, in the order found. */

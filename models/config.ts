@@ -1,25 +1,29 @@
 import * as E from 'fp-ts/Either'
-import * as t from 'io-ts'
+import type * as t from 'io-ts'
 import { closed, NonNegativeInt, PositiveInt, PositiveNumber, Rate, type CodecFault } from '../core'
 
 /**
  * Sizes of an auxiliary + main pair, as written in config files and checkpoint headers. Both have one width, heads and
  * feed-forward width (recipe 1.3); they differ in depth.
  */
-export const PairConfig = closed('PairConfig', {
-  vocab: PositiveInt, // V
-  maxLength: PositiveInt, // longest sequence, [CLS] included
-  hidden: PositiveInt, // D
-  heads: PositiveInt, // H; D % H = 0 is checked in validatePair
-  ffn: PositiveInt, // width of the feed-forward layer, 4 D in every preset
-  mainLayers: PositiveInt,
-  auxLayers: NonNegativeInt,
-  buckets: PositiveInt, // relative position buckets (recipe 1.7)
-  maxDistance: PositiveInt, // distances from here on share the last bucket
-  dropout: Rate, // main model: embeddings and residuals
-  attentionDropout: Rate, // main model: attention probabilities. The auxiliary has no dropout at all.
-  initStd: PositiveNumber,
-})
+export const PairConfig = closed(
+  'PairConfig',
+  {
+    vocab: PositiveInt, // V
+    maxLength: PositiveInt, // longest sequence, [CLS] included
+    hidden: PositiveInt, // D
+    heads: PositiveInt, // H; D % H = 0 is checked in validatePair
+    ffn: PositiveInt, // width of the feed-forward layer, 4 D in every preset
+    mainLayers: PositiveInt,
+    auxLayers: NonNegativeInt,
+    buckets: PositiveInt, // relative position buckets (recipe 1.7)
+    maxDistance: PositiveInt, // distances from here on share the last bucket
+    dropout: Rate, // main model: embeddings and residuals
+    attentionDropout: Rate, // main model: attention probabilities. The auxiliary has no dropout at all.
+    initStd: PositiveNumber,
+  },
+  {},
+)
 export type PairConfig = t.TypeOf<typeof PairConfig>
 
 /** Rules between fields; all that are broken are reported. */

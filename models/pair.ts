@@ -20,7 +20,7 @@ export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
     ? ops.gather(table, ids)
     : customVjp(
         'lookUp',
-        (t, i) => ops.gather(t!, i!),
+        (t, i) => ops.gather(t, i),
         (ct, [t, i, o]) => [scatterOrdered(ct, reshape(i!, [-1]), o!, t!.aval), null, null],
       )(table, ids, order)
 

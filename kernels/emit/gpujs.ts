@@ -18,8 +18,16 @@ export interface GpujsProgram {
   readonly slots: readonly number[]
 }
 
-/** Fewer threads in a row than this waste vector lanes, or workgroups. */
-const narrowest: Record<GpujsMode, number> = { cpu: 64, webasm: 4, webgpu: 8 }
+/**
+ * Rows shorter than this are merged with the axis outside them, at the price of a division for each element: as measured,
+ * gpu.js spends 10 to 100 ns on a row in cpu and webasm; in webgpu threads of a workgroup (8 by 8) would idle. Where a
+ * reduction follows, vectors along the row are worth more than the row costs.
+ */
+const narrowest: Record<GpujsMode, { readonly map: number; readonly reduce: number }> = {
+  cpu: { map: 128, reduce: 128 },
+  webasm: { map: 32, reduce: 4 },
+  webgpu: { map: 8, reduce: 8 },
+}
 
 /** Steps of a reduction in one turn of its loop, as measured. */
 const unroll: Record<GpujsMode, number> = { cpu: 4, webasm: 4, webgpu: 4 }
@@ -40,8 +48,11 @@ export const emitGpujs = (kernel: Kernel, mode: GpujsMode): GpujsProgram => {
     )
   if (kernel.reduce?.fn === 'argmax' && kernel.reduce.axes.length !== 1)
     throw new Error(`internal: ${kernel.name}: argmax expects one axis, got ${kernel.reduce.axes.length}`)
-  const shape: LoopShape = toThreads(shapeLoops(kernel), narrowest[mode], mode === 'webgpu' ? fits : () => true)
+  const narrow = narrowest[mode][kernel.reduce === undefined ? 'map' : 'reduce']
+  const shape: LoopShape = toThreads(shapeLoops(kernel), narrow, mode === 'webgpu' ? fits : () => true)
   const whole = kernel.reduce?.fn === 'argmax' || kernel.reduce?.count !== undefined
+  if (whole && shape.reduceAxes.some((a) => a.size > 2 ** 24))
+    throw new Error(`internal: ${kernel.name}: a loop of more than 2^24 steps that cannot be cut`)
   const text = printBody(kernel, mode, shape, cutReduction(shape, whole, unroll[mode]))
   const slots = [...text.slots].sort((a, b) => a - b)
   const names = slots.map((s) => `a${s}`)

@@ -44,7 +44,7 @@ export const bigramModel = (blocks: Blocks): BigramModel => {
   let pairs = 0
   for (let id = 0; id < vocabSize; id += 1) {
     start[id] = pairs
-    const group = successors.subarray(end[id]!, end[id + 1]!).sort()
+    const group = successors.subarray(end[id], end[id + 1]).sort()
     for (let i = 0, j = 0; i < group.length; i = j) {
       while (j < group.length && group[j] === group[i]) j += 1
       successors[pairs] = group[i]! // pairs never passes the group being read

@@ -35,7 +35,7 @@ export const readDocuments =
 
 /** As `readDocuments`, one at a time in bounded memory (the largest row). The first Left is the last element. */
 export async function* streamDocuments(files: readonly string[]): AsyncGenerator<E.Either<DataFault, Document>> {
-  if (files.length === 0) return yield E.left(dataFault('corpus', '', 'at least one file', 'none'))
+  if (files.length === 0) yield E.left(dataFault('corpus', '', 'at least one file', 'none'))
   for (const file of files) {
     let documents = 0
     try {
@@ -45,9 +45,13 @@ export async function* streamDocuments(files: readonly string[]): AsyncGenerator
       }
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      return yield E.left(error.fault)
+      yield E.left(error.fault)
+      return
     }
-    if (documents === 0) return yield E.left(dataFault('corpus file', file, 'some text', 'an empty file'))
+    if (documents === 0) {
+      yield E.left(dataFault('corpus file', file, 'some text', 'an empty file'))
+      return
+    }
   }
 }
 

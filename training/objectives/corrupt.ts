@@ -48,7 +48,7 @@ export const corrupt = (batch: PretrainInputs, sampled: Expr): Corrupted => {
 export const embedCorrupted = (table: Expr, batch: PretrainInputs, sampled: Expr, corrupted: Corrupted): Expr =>
   customVjp(
     'embedCorrupted',
-    (t, ids) => ops.gather(t!, ids!),
+    (t, ids) => ops.gather(t, ids),
     (ct, [t, _ids, sampledIds, isMasked, masked, order, positions, weights]) => {
       const [B, K] = sampledIds!.aval.shape as readonly [number, number]
       const kept = where(expandDims(isMasked!, 2), 0, ct) // [B, T, D]

@@ -1,5 +1,5 @@
 export { corrupt, embedCorrupted, type Corrupted } from './corrupt'
 export { mlm } from './mlm'
 export type { LossFn, LossParts, Objective, PretrainInputs } from './objective'
-export { detectionWeight, mainDropout, tNlrV5 } from './t-nlrv5'
+export { detectionWeight, drawReplacements, mainDropout, tNlrV5 } from './t-nlrv5'
 export { batchKey, detectionLoss, maskedCrossEntropy } from './terms'

@@ -37,7 +37,7 @@ export const detectionWeight = 50
 export const tNlrV5: Objective<PairParams> = (config) => (params, batch, key) => {
   const auxiliary = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder) // [B*K, V]
   const k = batchKey(key, batch)
-  const sampled = givenReplacements(batch) ?? draw(auxiliary, batch, k, config)
+  const sampled = givenReplacements(batch) ?? drawReplacements(auxiliary, batch, k, config)
   const corrupted = corrupt(batch, sampled)
   const embedded = embedCorrupted(params.embedding.token, batch, sampled, corrupted)
   const hidden = mainHidden(config, params, embedded, mainDropout(config, k))
@@ -50,7 +50,12 @@ export const tNlrV5: Objective<PairParams> = (config) => (params, batch, key) =>
 }
 
 /** One draw from softmax(logits) at each masked place: i32[B, K]. */
-const draw = (logits: Expr, batch: PretrainInputs, key: Parameters<LossFn>[2], config: PairConfig): Expr => {
+export const drawReplacements = (
+  logits: Expr,
+  batch: PretrainInputs,
+  key: Parameters<LossFn>[2],
+  config: PairConfig,
+): Expr => {
   const [B, K] = batch.positions.aval.shape as readonly [number, number]
   const shaped = reshape(stopGradient(logits), [B, K, config.vocab])
   return sample(shaped, gumbel(foldIn(key, 'sample'), [B, K, config.vocab]))

@@ -39,14 +39,35 @@ interface FunctionNode {
   emitMathCall: (name: string, ast: Ast) => string
   vGather: (table: string, name: string, x: Ast, y: Ast | null, z: Ast | null, at: Ast) => string
 }
+/** What gpu.js keeps of a compiled module. */
+interface Entry {
+  readonly module: object
+  readonly mathImports: readonly string[]
+  memory: object
+  instance: object
+  run: unknown
+  runSimd: unknown
+  f32: Float32Array
+  i32: Int32Array
+}
 interface WebasmKernel {
+  readonly _active: Entry | null
+  _instantiate(key: string, args: unknown): void
   readonly functionBuilder: { readonly functionMap: Readonly<Record<string, FunctionNode>> } | null
   translateSource(): boolean
 }
 export type WebasmKernelClass = new (...args: readonly never[]) => WebasmKernel
 
-export const withVectors = (Base: WebasmKernelClass): WebasmKernelClass =>
-  class extends Base {
+interface Wasm {
+  readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => {
+    readonly buffer: ArrayBuffer
+  }
+  readonly Instance: new (module: object, imports: object) => { readonly exports: Readonly<Record<string, unknown>> }
+}
+
+export const withVectors = (Base: WebasmKernelClass): WebasmKernelClass => {
+  const scratch = sharedScratch()
+  return class extends Base {
     override translateSource(): boolean {
       const translated = super.translateSource()
       const node = this.functionBuilder?.functionMap['kernel']
@@ -56,7 +77,37 @@ export const withVectors = (Base: WebasmKernelClass): WebasmKernelClass =>
       }
       return translated
     }
+    override _instantiate(key: string, args: unknown): void {
+      super._instantiate(key, args)
+      if (this._active !== null) scratch(this._active)
+    }
   }
+}
+
+/** Pages that gpu.js declares as the maximum of every module that needs no more: 256 MiB. */
+const scratchPages = 4096
+
+/**
+ * One memory for all kernels of a device. gpu.js gives each kernel one of its own, of the size of its arguments and its
+ * result, for as long as the kernel lives; since arguments are copied in at every call, all can use the same.
+ */
+const sharedScratch = (): ((entry: Entry) => void) => {
+  const wasm = (globalThis as unknown as { readonly WebAssembly: Wasm }).WebAssembly
+  let memory: { readonly buffer: ArrayBuffer } | undefined
+  return (entry) => {
+    if (entry.memory === memory || entry.f32.byteLength > scratchPages * 65536) return
+    memory ??= new wasm.Memory({ initial: scratchPages, maximum: scratchPages })
+    const math = Math as unknown as Readonly<Record<string, unknown>>
+    const imports = Object.fromEntries(entry.mathImports.map((name) => [`math_${name}`, math[name]]))
+    const instance = new wasm.Instance(entry.module, { env: { memory, ...imports } })
+    entry.memory = memory
+    entry.instance = instance
+    entry.run = instance.exports['run']
+    entry.runSimd = instance.exports['run_simd'] ?? null
+    entry.f32 = new Float32Array(memory.buffer)
+    entry.i32 = new Int32Array(memory.buffer)
+  }
+}
 
 const loadVectors = (node: FunctionNode): void => {
   const gather = node.vGather.bind(node)

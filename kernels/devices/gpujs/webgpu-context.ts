@@ -6,6 +6,8 @@ export interface OpenWebgpu {
   /** What the GPU reported outside of any call; grows. */
   readonly errors: readonly string[]
   readonly detail: string
+  /** The adapter computes on the CPU. */
+  readonly software: boolean
 }
 
 /** Limits that gpu.js leaves at the standard's defaults, asked for as the adapter has them. */
@@ -37,7 +39,7 @@ export const acquireWebgpu = async (device: string, gpujs: GpujsModule): Promise
   const log = errors
   // Without this a failed validation is printed and the call resolves to zeros.
   context.device.onuncapturederror = ({ error }): void => void log.push(error.message)
-  return { context, errors, detail: describeAdapter(context.adapter) }
+  return { context, errors, detail: describeAdapter(context.adapter), software: isSoftware(context.adapter) }
 }
 
 /** navigator.gpu, which Node has not: there it comes from the npm package `webgpu` (Dawn). */
@@ -90,9 +92,11 @@ const describeAdapter = (adapter: GpuAdapter): string => {
   const info = adapter.info ?? {}
   const words = ['vendor', 'architecture', 'device', 'description'].map((key) => info[key])
   const named = words.filter((w): w is string => typeof w === 'string' && w !== '').join(', ')
-  return `${named === '' ? 'unnamed adapter' : named}${isFallback(adapter) ? ' (fallback adapter: software)' : ''}`
+  return `${named === '' ? 'unnamed adapter' : named}${isSoftware(adapter) ? ' (software)' : ''}`
 }
 
-const isFallback = (adapter: GpuAdapter): boolean =>
+/** A fallback adapter by its own word (in the place of the standard, or of older drafts), or a CPU renderer by name. */
+const isSoftware = (adapter: GpuAdapter): boolean =>
   adapter.info?.['isFallbackAdapter'] === true ||
-  (adapter as unknown as { isFallbackAdapter?: boolean }).isFallbackAdapter === true
+  (adapter as unknown as { isFallbackAdapter?: boolean }).isFallbackAdapter === true ||
+  /swiftshader|llvmpipe|lavapipe/i.test(Object.values(adapter.info ?? {}).join(' '))

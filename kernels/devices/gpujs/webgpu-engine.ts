@@ -11,7 +11,7 @@ const mapRead = 0x1
 /** The mode that keeps values on the GPU: handles between steps and between runs, read back only when asked. */
 export const webgpuEngine = async (device: string): Promise<Engine<Handle>> => {
   const gpujs = await loadGpujs()
-  const { context, errors, detail } = await acquireWebgpu(device, gpujs)
+  const { context, errors, detail, software } = await acquireWebgpu(device, gpujs)
   const gpu = new gpujs.GPU({ mode: 'webgpu' })
   let seen = errors.length
   const check = (): void => {
@@ -22,7 +22,7 @@ export const webgpuEngine = async (device: string): Promise<Engine<Handle>> => {
   }
   const queue = context.device.queue
   return {
-    backend: { name: device, detail },
+    backend: { name: device, detail, isSoftware: software },
     // One of the stage's storage buffers is the output.
     maxInputs: (context.device.limits['maxStorageBuffersPerShaderStage'] ?? 8) - 1,
     upload: (data) => uploadTo(device, gpujs, context, data),

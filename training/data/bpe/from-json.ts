@@ -67,7 +67,7 @@ export const fromJson = (value: unknown, where = 'tokenizer.json'): E.Either<Dat
   const idOf = new Map(Object.entries(model.vocab))
   const merges: Array<readonly [number, number]> = []
   for (const [rank, merge] of model.merges.entries()) {
-    const [left, right, ...rest] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []
+    const [left = '', right = '', ...rest] = mergeParts(merge)
     const [a, b] = [idOf.get(left), idOf.get(right)]
     if (a === undefined || b === undefined || rest.length > 0 || !idOf.has(`${left}${right}`))
       return E.left(dataFault('tokenizer', `${where} model/merges/${rank}`, 'two tokens of the vocabulary that join to a third', show(merge))) // prettier-ignore
@@ -134,3 +134,11 @@ const show = (value: unknown): string => {
   const text = value === undefined ? 'nothing' : JSON.stringify(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
+
+/** A merge is written `"a b"` or `["a", "b"]`. */
+const mergeParts = (merge: unknown): readonly string[] =>
+  typeof merge === 'string'
+    ? merge.split(' ')
+    : Array.isArray(merge) && merge.every((part): part is string => typeof part === 'string')
+      ? merge
+      : []

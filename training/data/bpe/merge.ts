@@ -54,17 +54,17 @@ const mergeLong = (table: MergeTable, symbols: Int32Array, length: number): numb
   const rate = (i: number): void => {
     const j = next[i]!
     ranks[i] = j < 0 ? none : ranksOfPair(table, symbols[i]!, symbols[j]!)
-    if (ranks[i] !== none) heap.push(ranks[i]! * 2 ** 31 + i) // exact: ranks are below 2^21
+    if (ranks[i] !== none) heap.push(ranks[i] * 2 ** 31 + i) // exact: ranks are below 2^21
   }
   for (let i = 0; i + 1 < length; i += 1) rate(i)
   for (let key = heap.pop(); key >= 0; key = heap.pop()) {
     const i = key % 2 ** 31
     if (ranks[i] !== (key - i) / 2 ** 31) continue // the pair has changed since
     const j = next[i]!
-    symbols[i] = table.results[ranks[i]!]!
+    symbols[i] = table.results[ranks[i]]!
     ranks[j] = none
     next[i] = next[j]!
-    if (next[i]! >= 0) previous[next[i]!] = i
+    if (next[i] >= 0) previous[next[i]] = i
     rate(i)
     if (previous[i]! >= 0) rate(previous[i]!)
   }

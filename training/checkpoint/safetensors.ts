@@ -1,0 +1,104 @@
+import * as E from 'fp-ts/Either'
+import * as t from 'io-ts'
+import { NonNegativeInt, sizeOf } from '../../core'
+import { badInput, type Fault } from '../fault'
+
+/** A named array as it is stored: little-endian, row-major. */
+export interface StoredTensor {
+  readonly dtype: 'F32' | 'I32'
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Int32Array
+}
+export interface SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+const Entry = t.type({
+  dtype: t.string,
+  shape: t.readonlyArray(NonNegativeInt),
+  data_offsets: t.tuple([NonNegativeInt, NonNegativeInt]),
+})
+const Header = t.record(t.string, t.unknown)
+
+/** Larger headers are refused, as the format's own library does: they are not headers. */
+const maxHeaderBytes = 100_000_000
+
+/**
+ * The safetensors format (huggingface/safetensors, format description of 2022): an 8-byte little-endian header length, a JSON
+ * header, then the data. The header is padded with spaces to a multiple of 8, names are in sorted order.
+ */
+export const encodeSafetensors = ({ tensors, metadata }: SafetensorsFile): readonly Uint8Array[] => {
+  const names = [...tensors.keys()].sort()
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let offset = 0
+  for (const name of names) {
+    const { dtype, shape, data } = tensors.get(name)!
+    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] }
+    offset += data.byteLength
+  }
+  const json = Buffer.from(JSON.stringify(header))
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ')
+  json.copy(padded)
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(padded.length))
+  const parts = names.map((name) => {
+    const { data } = tensors.get(name)!
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  })
+  return [length, padded, ...parts]
+}
+
+/** Everything is checked before anything is used: lengths, names, dtypes, shapes, that the data is covered without overlap. */
+export const decodeSafetensors = (bytes: Uint8Array, where: string): E.Either<Fault, SafetensorsFile> => {
+  const wrong = (expected: string, got: string): E.Either<Fault, never> =>
+    E.left(badInput('safetensors file', where, expected, got, 'the file is damaged or of another format'))
+  if (bytes.byteLength < 8) return wrong('at least 8 bytes', String(bytes.byteLength))
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const headerBytes = Number(view.getBigUint64(0, true))
+  if (headerBytes > maxHeaderBytes || 8 + headerBytes > bytes.byteLength)
+    return wrong(`a header inside the file's ${bytes.byteLength} bytes`, `a header of ${headerBytes} bytes`)
+  const parsed = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset + 8, headerBytes).toString('utf8'))
+  const header = Header.decode(parsed)
+  if (E.isLeft(header)) return wrong('a header that is a JSON record', 'something else')
+  const { __metadata__: metadata = {}, ...entries } = header.right
+  const texts = t.record(t.string, t.string).decode(metadata)
+  if (E.isLeft(texts)) return wrong('__metadata__ of texts', 'something else')
+  const data = bytes.subarray(8 + headerBytes)
+  const tensors = new Map<string, StoredTensor>()
+  const spans: (readonly [number, number, string])[] = []
+  for (const [name, raw] of Object.entries(entries)) {
+    const entry = Entry.decode(raw)
+    if (E.isLeft(entry)) return wrong(`dtype, shape and data_offsets for "${name}"`, JSON.stringify(raw).slice(0, 80))
+    const {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    } = entry.right
+    if (dtype !== 'F32' && dtype !== 'I32') return wrong(`dtype F32 or I32 for "${name}"`, dtype)
+    if (to - from !== 4 * sizeOf(shape) || to > data.byteLength)
+      return wrong(
+        `${4 * sizeOf(shape)} bytes for "${name}" inside ${data.byteLength} bytes of data`,
+        `bytes ${from} to ${to}`,
+      )
+    const copy = data.slice(from, to).buffer
+    tensors.set(name, { dtype, shape, data: dtype === 'F32' ? new Float32Array(copy) : new Int32Array(copy) })
+    spans.push([from, to, name])
+  }
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])
+  let end = 0
+  for (const [from, to, name] of spans) {
+    if (from !== end) return wrong(`"${name}" to begin at byte ${end} of the data`, `byte ${from}`)
+    end = to
+  }
+  if (end !== data.byteLength) return wrong(`${end} bytes of data`, String(data.byteLength))
+  return E.right({ tensors, metadata: texts.right })
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}

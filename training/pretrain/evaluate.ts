@@ -1,0 +1,163 @@
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import type { Device } from '../../kernels'
+import { parameterAvals, type PairConfig, type PairParams } from '../../models'
+import { detectProgram } from '../correct/program'
+import { batchAt } from '../data/batch'
+import { bigramModel, corruptFixed, type Corrupted } from '../data/corrupt-fixed'
+import { tokenCounts, type Blocks } from '../data/pack'
+import { batchArrays, seedArrays, type RunFault } from '../loop'
+import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
+import type { LossFn } from '../objectives'
+import { prepare, uploadAll, type Values } from '../runner'
+import { evalStep, holes } from '../step'
+import { ownCorruption } from './own-corruption'
+import { batchAvals } from './shapes'
+
+/** Everything here is drawn from this seed, whatever the run's: figures of different runs are of the same text and masks. */
+const evaluationSeed = 20211202
+
+export interface Evaluation {
+  /** The objective's terms on held-out text, by name, in nats. */
+  readonly metrics: { readonly [name: string]: number }
+  /** ROC AUC of detection on the fixed corruption; undefined where only one class occurs. */
+  readonly detection: number | undefined
+  /** ROC AUC on the model's own corruption: it rises, then falls as the auxiliary learns. */
+  readonly ownDetection: number | undefined
+}
+
+/** What no model is needed for. */
+export interface Baselines {
+  /** Entropy of the training text's unigram distribution, in nats a token. */
+  readonly unigramEntropy: number
+  /** ROC AUC of a scorer that knows only how frequent a token is. */
+  readonly frequencyDetection: number | undefined
+  readonly corruptedTokens: number
+  readonly heldOutTokens: number
+}
+
+export interface EvaluatorSpec {
+  readonly device: Device
+  readonly config: PairConfig
+  /** The objective's loss with all dropout off. */
+  readonly loss: LossFn<PairParams>
+  readonly train: Blocks
+  readonly heldOut: Blocks
+  readonly batch: number
+  /** Batches of held-out text; at most what there is. */
+  readonly batches: number
+}
+
+export interface Evaluator {
+  readonly baselines: Baselines
+  /** Parameters by name `params/*`; they stay the caller's. */
+  readonly evaluate: (params: Values) => TE.TaskEither<RunFault, Evaluation>
+  readonly dispose: () => void
+}
+
+export const openEvaluator =
+  (spec: EvaluatorSpec): TE.TaskEither<RunFault, Evaluator> =>
+  async () => {
+    const { device, config, batch: B, heldOut, train } = spec
+    const T = heldOut.seqLength
+    const batches = Math.max(1, Math.min(spec.batches, Math.floor(heldOut.count / B)))
+    const params = parameterAvals(config)
+    const avals = batchAvals(B, T)
+    const logged: { names: readonly string[] } = { names: [] }
+    const losses = await prepare(device, () => {
+      const built = evalStep({ loss: spec.loss, params, batch: avals })
+      logged.names = built.logged
+      return built.program
+    })()
+    if (E.isLeft(losses)) return losses
+    const typed = holes('params', params) as PairParams
+    const detect = await prepare(device, () => detectProgram(config, typed, B, T))()
+    if (E.isLeft(detect)) return detect
+    const own = await prepare(device, () => ownCorruption(config, typed, avals))()
+    if (E.isLeft(own)) return own
+
+    const rows = Math.min(heldOut.count, batches * B)
+    const fixed = corruptFixed(bigramModel(train), headOf(heldOut, rows), { seed: evaluationSeed })
+    const counts = tokenCounts(train)
+    const frequency = unigramScorer(smoothedUnigram(counts))(fixed.tokens)
+
+    const evaluate =
+      (values: Values): TE.TaskEither<RunFault, Evaluation> =>
+      async () => {
+        const sums = new Map<string, number>()
+        const ownScores: number[] = []
+        const ownLabels: number[] = []
+        for (let step = 0; step < batches; step++) {
+          const data = batchAt(heldOut, { batch: B, seed: evaluationSeed, step })
+          for (const runner of [losses.right, own.right]) {
+            const uploaded = await uploadAll(device, [...batchArrays(data, avals), ...seedArrays(evaluationSeed)])()
+            if (E.isLeft(uploaded)) return uploaded
+            const out = await runner.run(new Map([...values, ...uploaded.right]))()
+            if (E.isLeft(out)) return out
+            for (const [name, resident] of out.right) {
+              const array = await device.read(resident)()
+              device.free([resident])
+              if (E.isLeft(array)) return array
+              if (name === 'log')
+                logged.names.forEach((metric, i) =>
+                  sums.set(metric, (sums.get(metric) ?? 0) + array.right[i]! / batches),
+                )
+              else (name === 'replaced' ? ownScores : ownLabels).push(...array.right)
+            }
+          }
+        }
+        const scores = await detectAll(device, detect.right, values, fixed, B, T)()
+        if (E.isLeft(scores)) return scores
+        return E.right({
+          metrics: Object.fromEntries(sums),
+          detection: rocAuc(scores.right, fixed.labels),
+          ownDetection: rocAuc(ownScores, ownLabels),
+        })
+      }
+    return E.right({
+      baselines: {
+        unigramEntropy: unigramEntropy(counts),
+        frequencyDetection: rocAuc(frequency, fixed.labels),
+        corruptedTokens: fixed.labels.reduce((n, l) => n + l, 0),
+        heldOutTokens: fixed.labels.length,
+      },
+      evaluate,
+      dispose: () => [losses, detect, own].forEach((r) => r.right.dispose()),
+    })
+  }
+
+/** The first rows of packed text. */
+const headOf = (blocks: Blocks, rows: number): Blocks => ({
+  ...blocks,
+  count: rows,
+  tokens: blocks.tokens.subarray(0, rows * blocks.seqLength),
+})
+
+/** Probability of replacement for every token of the corrupted rows; the last batch is filled up with its first row. */
+const detectAll =
+  (
+    device: Device,
+    runner: { readonly run: (values: Values) => TE.TaskEither<RunFault, Values> },
+    params: Values,
+    corrupted: Corrupted,
+    B: number,
+    T: number,
+  ): TE.TaskEither<RunFault, Float64Array> =>
+  async () => {
+    const size = corrupted.tokens.length
+    const scores = new Float64Array(size)
+    for (let from = 0; from < size; from += B * T) {
+      const ids = new Int32Array(B * T)
+      const part = corrupted.tokens.subarray(from, from + B * T)
+      for (let at = 0; at < B * T; at += part.length) ids.set(part.subarray(0, Math.min(part.length, B * T - at)), at)
+      const uploaded = await uploadAll(device, [['ids', ids, { dtype: 'i32', shape: [B, T] }]])()
+      if (E.isLeft(uploaded)) return uploaded
+      const out = await runner.run(new Map([...params, ...uploaded.right]))()
+      if (E.isLeft(out)) return out
+      const replaced = await device.read(out.right.get('replaced')!)()
+      device.free([...out.right.values()])
+      if (E.isLeft(replaced)) return replaced
+      scores.set(replaced.right.subarray(0, part.length), from)
+    }
+    return E.right(scores)
+  }

@@ -1,0 +1,30 @@
+import { cast, input, keyOf, neg, not, sigmoid, type Aval, type Expr } from '../../core'
+import type { Program } from '../../kernels'
+import { auxiliaryLogits, mainHeads, mainHidden, type PairConfig, type PairParams } from '../../models'
+import { batchKey, corrupt, drawReplacements, embedCorrupted, type PretrainInputs } from '../objectives'
+import { holes } from '../step'
+
+/**
+ * Detection on text that the pair's own auxiliary corrupted: outputs `replaced` f32[B, T], the main model's probability, and
+ * `label` f32[B, T], 1 where the sample differs from the original.
+ */
+export const ownCorruption = (
+  config: PairConfig,
+  params: PairParams,
+  batch: { readonly [K in keyof PretrainInputs]: Aval },
+): Program => {
+  const data = holes('batch', batch) as PretrainInputs
+  const key = batchKey(keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') }), data)
+  const sampled = drawReplacements(auxiliaryLogits(config, params, data.masked, data.positions), data, key, config)
+  const corrupted = corrupt(data, sampled)
+  const hidden = mainHidden(config, params, embedCorrupted(params.embedding.token, data, sampled, corrupted), null)
+  const { original } = mainHeads(params, hidden, data.positions)
+  const outputs: readonly (readonly [string, Expr])[] = [
+    ['replaced', sigmoid(neg(original))],
+    ['label', cast(not(corrupted.isOriginal), 'f32')],
+  ]
+  return {
+    outputs: outputs.map(([name, value]) => ({ name, value })),
+    donated: [...Object.keys(batch).map((name) => `batch/${name}`), 'seed/lo', 'seed/hi'],
+  }
+}
