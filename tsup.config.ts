@@ -16,11 +16,18 @@ const shared = {
   noExternal: ['fp-ts', 'io-ts'],
   external: ['gpu.js', 'webgpu', 'fast-check', 'uvu', 'uplot'],
   sourcemap: false,
-  treeshake: true,
+  // import.meta.url in the CJS build
+  shims: true,
 }
 
 export default defineConfig([
-  // One graph with shared chunks, so that an Expr made by emend/core is an Expr to emend/autodiff.
-  { ...shared, entry: library, format: ['esm', 'cjs'], dts: true, splitting: true, clean: true },
-  { ...shared, entry: { cli: 'training/cli/bin.ts' }, format: ['esm'], splitting: false },
+  // One graph with shared chunks, the command line included, so that an Expr is an Expr to every part and to users' modules.
+  {
+    ...shared,
+    entry: { ...library, cli: 'training/cli/bin.ts' },
+    format: ['esm'],
+    dts: { entry: library },
+    splitting: true,
+  },
+  { ...shared, entry: library, format: ['cjs'], dts: { entry: library }, splitting: true },
 ])

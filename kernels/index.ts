@@ -1,5 +1,6 @@
 export { compile, planCache, type CompileOptions } from './compile'
 export type { Backend, Device, DeviceFault, Executable, HostArray, Resident } from './device'
+export { deviceNames, openDevice, probeDevices, type DeviceName, type Probe } from './devices/open'
 export { referenceDevice } from './devices/reference'
 export { interpretKernel, interpretPlan } from './interpret'
 export type { Kernel, KernelInput } from './kernel'

@@ -34,7 +34,7 @@ if (files.length === 0) {
 const runFile = (file) =>
   new Promise((done) => {
     const began = Date.now()
-    const child = spawn(process.execPath, ['--max-old-space-size=6144', '-r', 'tsx/cjs', file], {
+    const child = spawn(process.execPath, ['--max-old-space-size=6144', '--import', 'tsx', file], {
       cwd: join(here, '..'),
     })
     let output = ''

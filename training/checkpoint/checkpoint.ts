@@ -6,6 +6,7 @@ import * as t from 'io-ts'
 import type * as TE from 'fp-ts/TaskEither'
 import { closed, codecFaults, NonNegativeInt, showAval, sizeOf, type Aval } from '../../core'
 import type { HostArray } from '../../kernels'
+import { PairConfig } from '../../models'
 import { badInput, type Fault } from '../fault'
 import { atomicWrite, describeError } from './atomic-write'
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from './safetensors'
@@ -16,7 +17,8 @@ export const CheckpointHeader = closed(
   {
     format: t.literal(1),
     step: NonNegativeInt,
-    config: t.UnknownRecord, // the run's config, as decoded
+    config: t.UnknownRecord, // what a resumed run must share
+    model: PairConfig,
     tokenizer: t.string, // fingerprint
     backend: t.string,
     sha256: t.string, // of the data, tensors in sorted order of name

@@ -27,8 +27,10 @@ export interface Correction {
 }
 
 export interface Corrector {
-  readonly correct: (texts: readonly string[]) => TE.TaskEither<RunFault, readonly Correction[]>
-  readonly correctIds: (rows: readonly Int32Array[]) => TE.TaskEither<RunFault, readonly Correction[]>
+  /** Parameters by name `params/*`; they stay the caller's. */
+  readonly correct: (params: Values, texts: readonly string[]) => TE.TaskEither<RunFault, readonly Correction[]>
+  /** Rows of at most `seq` tokens, [CLS] first. */
+  readonly correctIds: (params: Values, rows: readonly Int32Array[]) => TE.TaskEither<RunFault, readonly Correction[]>
   readonly dispose: () => void
 }
 
@@ -36,8 +38,6 @@ export interface CorrectorSpec {
   readonly device: Device
   readonly config: PairConfig
   readonly tokenizer: Tokenizer
-  /** Parameters on the device, by name `params/*`; they stay the caller's. */
-  readonly params: Values
   readonly batch: number
   readonly seq: number
   /** Tokens that are likelier replaced than this are corrected; default 0.5. */
@@ -54,39 +54,37 @@ export const openCorrector =
       correctProgram(config, holes('params', avals) as PairParams, batch, seq),
     )()
     if (E.isLeft(runner)) return runner
-    const correctIds =
-      (rows: readonly Int32Array[]): TE.TaskEither<RunFault, readonly Correction[]> =>
-      async () => {
-        const done: Correction[] = []
-        for (let from = 0; from < rows.length; from += batch) {
-          const part = rows.slice(from, from + batch)
-          const values = await uploadAll(device, rowArrays(part, batch, seq))()
-          if (E.isLeft(values)) return values
-          const out = await runner.right.run(new Map([...spec.params, ...values.right]))()
-          if (E.isLeft(out)) return out
-          const replaced = await device.read(out.right.get('replaced')!)()
-          const best = await device.read(out.right.get('best')!)()
-          device.free([...out.right.values()])
-          if (E.isLeft(replaced)) return replaced
-          if (E.isLeft(best)) return best
-          part.forEach((ids, b) =>
-            done.push(
-              verdict(
-                spec,
-                ids,
-                replaced.right.subarray(b * seq, b * seq + ids.length),
-                best.right.subarray(b * seq, b * seq + ids.length),
-              ),
+    const correctIds: Corrector['correctIds'] = (params, rows) => async () => {
+      const done: Correction[] = []
+      for (let from = 0; from < rows.length; from += batch) {
+        const part = rows.slice(from, from + batch)
+        const values = await uploadAll(device, rowArrays(part, batch, seq))()
+        if (E.isLeft(values)) return values
+        const out = await runner.right.run(new Map([...params, ...values.right]))()
+        if (E.isLeft(out)) return out
+        const replaced = await device.read(out.right.get('replaced')!)()
+        const best = await device.read(out.right.get('best')!)()
+        device.free([...out.right.values()])
+        if (E.isLeft(replaced)) return replaced
+        if (E.isLeft(best)) return best
+        part.forEach((ids, b) =>
+          done.push(
+            verdict(
+              spec,
+              ids,
+              replaced.right.subarray(b * seq, b * seq + ids.length),
+              best.right.subarray(b * seq, b * seq + ids.length),
             ),
-          )
-        }
-        return E.right(done)
+          ),
+        )
       }
+      return E.right(done)
+    }
     return E.right({
       correctIds,
-      correct: (texts) => async () => {
+      correct: (params, texts) => async () => {
         const pieces = texts.map((text) => rowsOf(spec, text))
-        const rows = await correctIds(pieces.flat())()
+        const rows = await correctIds(params, pieces.flat())()
         if (E.isLeft(rows)) return rows
         let at = 0
         return E.right(texts.map((text, i) => joined(spec, text, rows.right.slice(at, (at += pieces[i]!.length)))))

@@ -73,8 +73,8 @@ export const bigramModel = (blocks: Blocks): BigramModel => {
   }
 }
 
-/** Corrupted text and where: labels 1 = replaced (the positive class of detection), 0 = original. Shapes as the input. */
-export interface Corrupted {
+/** CorruptedText text and where: labels 1 = replaced (the positive class of detection), 0 = original. Shapes as the input. */
+export interface CorruptedText {
   readonly tokens: Int32Array
   readonly labels: Uint8Array
 }
@@ -97,7 +97,7 @@ export const corruptRow = (
   row: Int32Array, // i32[T]
   { seed, rate = 0.15 }: CorruptionConfig,
   example: number,
-): Corrupted => {
+): CorruptedText => {
   const tokens = row.slice()
   const labels = new Uint8Array(row.length)
   for (const at of selectPositions(row, model.isSpecial, rate, seed, 'corrupt', example)) {
@@ -112,7 +112,7 @@ export const corruptRow = (
 }
 
 /** All blocks corrupted, block i as example i: tokens i32[count, T], labels u8[count, T]. */
-export const corruptFixed = (model: BigramModel, blocks: Blocks, config: CorruptionConfig): Corrupted => {
+export const corruptFixed = (model: BigramModel, blocks: Blocks, config: CorruptionConfig): CorruptedText => {
   const tokens = new Int32Array(blocks.tokens.length)
   const labels = new Uint8Array(blocks.tokens.length)
   for (let i = 0; i < blocks.count; i += 1) {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/Either'
 import { requireSpecials, type Tokenizer } from './bpe/tokenizer'
 import type { SpecialIds } from './bpe/vocabulary'
@@ -131,3 +132,11 @@ export const tokenCounts = ({ tokens, vocabSize }: Blocks): Float64Array => {
   for (let i = 0; i < tokens.length; i += 1) counts[tokens[i]!] = counts[tokens[i]!]! + 1
   return counts
 }
+
+/** A name for the text itself: 16 hex digits of the sha256 of all blocks. */
+export const fingerprint = ({ tokens, seqLength }: Blocks): string =>
+  createHash('sha256')
+    .update(`${seqLength}\n`)
+    .update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))
+    .digest('hex')
+    .slice(0, 16)

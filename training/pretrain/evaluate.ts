@@ -4,7 +4,7 @@ import type { Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { detectProgram } from '../correct/program'
 import { batchAt } from '../data/batch'
-import { bigramModel, corruptFixed, type Corrupted } from '../data/corrupt-fixed'
+import { corruptFixed, type BigramModel, type CorruptedText } from '../data/corrupt-fixed'
 import { tokenCounts, type Blocks } from '../data/pack'
 import { batchArrays, seedArrays, type RunFault } from '../loop'
 import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
@@ -15,7 +15,7 @@ import { ownCorruption } from './own-corruption'
 import { batchAvals } from './shapes'
 
 /** Everything here is drawn from this seed, whatever the run's: figures of different runs are of the same text and masks. */
-const evaluationSeed = 20211202
+export const evaluationSeed = 20211202
 
 export interface Evaluation {
   /** The objective's terms on held-out text, by name, in nats. */
@@ -42,6 +42,8 @@ export interface EvaluatorSpec {
   /** The objective's loss with all dropout off. */
   readonly loss: LossFn<PairParams>
   readonly train: Blocks
+  /** Of the training text. */
+  readonly bigrams: BigramModel
   readonly heldOut: Blocks
   readonly batch: number
   /** Batches of held-out text; at most what there is. */
@@ -77,7 +79,7 @@ export const openEvaluator =
     if (E.isLeft(own)) return own
 
     const rows = Math.min(heldOut.count, batches * B)
-    const fixed = corruptFixed(bigramModel(train), headOf(heldOut, rows), { seed: evaluationSeed })
+    const fixed = corruptFixed(spec.bigrams, headOf(heldOut, rows), { seed: evaluationSeed })
     const counts = tokenCounts(train)
     const frequency = unigramScorer(smoothedUnigram(counts))(fixed.tokens)
 
@@ -139,7 +141,7 @@ const detectAll =
     device: Device,
     runner: { readonly run: (values: Values) => TE.TaskEither<RunFault, Values> },
     params: Values,
-    corrupted: Corrupted,
+    corrupted: CorruptedText,
     B: number,
     T: number,
   ): TE.TaskEither<RunFault, Float64Array> =>

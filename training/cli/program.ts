@@ -1,0 +1,31 @@
+import { Command, CommanderError } from 'commander'
+import { version } from '../../package.json'
+import { correctCommand } from './correct'
+import { demoCommand } from './demo'
+import { doctorCommand } from './doctor'
+import { finish, type Outcome } from './outcome'
+import { planCommand } from './plan'
+import { pretrainCommand } from './pretrain'
+
+/** The command line: `emend COMMAND ...`. Sets the exit code (design.md section 7); never throws for what a user got wrong. */
+export const main = async (argv: readonly string[]): Promise<void> => {
+  let outcome: Promise<Outcome> | undefined
+  const run = (started: Promise<Outcome>): void => {
+    outcome = started
+  }
+  const program = new Command('emend')
+    .description('Pretrain an auxiliary + main pair by corrective language modelling, and correct text with it.')
+    .version(version)
+    .exitOverride()
+  for (const add of [pretrainCommand, correctCommand, planCommand, doctorCommand, demoCommand]) add(program, run)
+  for (const command of program.commands) command.exitOverride()
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // 0: help or the version was asked for; commander has printed what is wrong otherwise.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+    return
+  }
+  if (outcome !== undefined) process.exitCode = finish(await outcome)
+}

@@ -1,0 +1,50 @@
+import { Presets, SingleBar } from 'cli-progress'
+import type { StepRecord } from '../loop'
+
+/** A bar for people, on standard error; silent where that is not a terminal, or where machines read the output. */
+export interface Progress {
+  readonly start: (total: number, from: number) => void
+  readonly step: (record: StepRecord) => void
+  readonly stop: () => void
+}
+
+const silent: Progress = { start: () => undefined, step: () => undefined, stop: () => undefined }
+
+export const progressBar = (isWanted: boolean): Progress => {
+  if (!isWanted) return silent
+  if (!process.stderr.isTTY) return lines()
+  const bar = new SingleBar(
+    {
+      format: '{bar} {value}/{total} steps | {terms} | {speed} tokens/s | {eta_formatted} left',
+      hideCursor: true,
+      stream: process.stderr,
+      etaBuffer: 30,
+    },
+    Presets.shades_classic,
+  )
+  return {
+    start: (total, from) => bar.start(total, from, { terms: '', speed: '' }),
+    step: (record) => bar.update(record.step, { terms: showTerms(record), speed: record.tokensPerSecond }),
+    stop: () => bar.stop(),
+  }
+}
+
+/** Where there is no terminal: a line every twentieth of the run. */
+const lines = (): Progress => {
+  let total = 1
+  return {
+    start: (steps) => {
+      total = steps
+    },
+    step: (record) => {
+      const every = Math.max(1, Math.round(total / 20))
+      if (record.step === 1 || record.step % every === 0 || record.step === total)
+        process.stderr.write(`step ${record.step}/${total}: ${showTerms(record)}, ${record.tokensPerSecond} tokens/s\n`)
+    },
+    stop: () => undefined,
+  }
+}
+
+/** `loss 35.2, clm 7.33, mlm 7.34, rtd 0.41`, in nats. */
+const showTerms = ({ loss, metrics }: StepRecord): string =>
+  [['loss', loss] as const, ...Object.entries(metrics)].map(([name, x]) => `${name} ${x.toPrecision(4)}`).join(', ')

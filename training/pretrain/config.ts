@@ -1,0 +1,140 @@
+import * as E from 'fp-ts/Either'
+import * as t from 'io-ts'
+import {
+  closed,
+  codecFaults,
+  NonNegativeInt,
+  PositiveInt,
+  PositiveNumber,
+  Rate,
+  Uint32,
+  type CodecFault,
+} from '../../core'
+import { deviceNames } from '../../kernels'
+import { presetNames, presets, validatePair, type PairConfig, type Preset, type PresetName } from '../../models'
+
+const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A, unknown> =>
+  new t.Type<A, A, unknown>(
+    names.join(' | '),
+    (u): u is A => names.some((name) => name === u),
+    (u, context) => {
+      const found = names.find((name) => name === u)
+      return found === undefined ? t.failure(u, context) : t.success(found)
+    },
+    t.identity,
+  )
+
+/** Sizes of the model that may be set apart from the preset's: the fields of `PairConfig` but vocabulary and length. */
+const modelProps = {
+  hidden: PositiveInt,
+  heads: PositiveInt,
+  ffn: PositiveInt, // 4 hidden unless given
+  mainLayers: PositiveInt,
+  auxLayers: NonNegativeInt,
+  buckets: PositiveInt,
+  maxDistance: PositiveInt,
+  dropout: Rate,
+  attentionDropout: Rate,
+  initStd: PositiveNumber,
+}
+
+/** Settings of a pretraining run, as a config file and the command line give them. All may be left out but the corpus. */
+export const PretrainOptions = closed(
+  'config',
+  {},
+  {
+    corpus: t.readonlyArray(t.string, 'a list of files'),
+    preset: oneOf(presetNames),
+    objective: t.string, // a name of `objectives`, or FILE.mjs#NAME
+    steps: PositiveInt,
+    batch: PositiveInt, // rows of a step
+    seq: PositiveInt, // tokens of a row, [CLS] included
+    vocab: PositiveInt,
+    lr: PositiveNumber, // peak learning rate
+    warmup: NonNegativeInt, // steps
+    weightDecay: Rate,
+    clip: t.union([PositiveNumber, t.literal(0)], 'a number ≥ 0'), // greatest gradient norm; 0: no clipping
+    seed: Uint32,
+    device: oneOf(['auto', ...deviceNames] as const),
+    out: t.string,
+    saveEvery: PositiveInt, // steps between checkpoints
+    heldOut: Rate, // share of the documents kept for evaluation
+    evalBatches: NonNegativeInt, // held-out batches that are evaluated before and after; 0: none
+    ...modelProps,
+  },
+)
+export type PretrainOptions = t.TypeOf<typeof PretrainOptions>
+
+/** Every setting of a run, decided. */
+export type PretrainConfig = Required<PretrainOptions>
+
+/** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens come with gradient accumulation. */
+const bySize: Readonly<Record<PresetName, Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'>>> = {
+  tiny: { batch: 16, seq: 64, vocab: 2048, lr: 3e-3 },
+  small: { batch: 32, seq: 128, vocab: 8192, lr: 1e-3 },
+  base: { batch: 8, seq: 512, vocab: 128_000, lr: 2e-4 },
+  large: { batch: 8, seq: 512, vocab: 128_000, lr: 1e-4 },
+  xl: { batch: 8, seq: 512, vocab: 128_000, lr: 1e-4 },
+  xxl: { batch: 8, seq: 512, vocab: 128_000, lr: 5e-5 },
+}
+
+export const sizeDefaults = (preset: PresetName): Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'> =>
+  bySize[preset]
+
+const defaults = {
+  corpus: [],
+  preset: 'tiny',
+  objective: 't-nlrv5',
+  steps: 1000,
+  weightDecay: 0.01,
+  clip: 2, // recipe 3.1, the ++ settings
+  seed: 1,
+  device: 'auto',
+  out: 'runs/pretrain',
+  heldOut: 0.05,
+  evalBatches: 16,
+} as const
+
+/**
+ * Settings from a config file and from flags (which win), decoded together, with the defaults of the size filled in.
+ * left  every fault of both at once.
+ */
+export const decideConfig = (
+  file: unknown,
+  flags: Readonly<Record<string, unknown>>,
+): E.Either<readonly CodecFault[], PretrainConfig> => {
+  const decodedFile = PretrainOptions.decode(file)
+  const decodedFlags = PretrainOptions.decode(flags)
+  const faults = [decodedFile, decodedFlags].flatMap((d) => (E.isLeft(d) ? codecFaults(d.left) : []))
+  if (E.isLeft(decodedFile) || E.isLeft(decodedFlags)) return E.left(faults)
+  const given: PretrainOptions = { ...decodedFile.right, ...decodedFlags.right }
+  const preset = given.preset ?? defaults.preset
+  const width = given.hidden === undefined ? {} : { ffn: 4 * given.hidden }
+  const merged = { ...defaults, ...bySize[preset], ...presets[preset], ...width, ...given }
+  const config = {
+    ...merged,
+    warmup: merged.warmup ?? Math.ceil(merged.steps / 10),
+    saveEvery: merged.saveEvery ?? Math.max(1, Math.ceil(merged.steps / 10)),
+  }
+  const between = crossFaults(config)
+  return between.length > 0 ? E.left(between) : E.right(config)
+}
+
+/** Rules between settings. */
+const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
+  const faults: CodecFault[] = []
+  if (config.corpus.length === 0) faults.push({ key: 'corpus', expected: 'at least one file', got: 'none' })
+  if (config.seq < 2) faults.push({ key: 'seq', expected: 'at least 2 tokens', got: String(config.seq) })
+  if (config.warmup > config.steps)
+    faults.push({ key: 'warmup', expected: `at most steps = ${config.steps}`, got: String(config.warmup) })
+  if (config.heldOut === 0) faults.push({ key: 'heldOut', expected: 'a number in (0, 1)', got: '0' })
+  const pair = validatePair(modelOf(config))
+  return E.isLeft(pair) ? [...faults, ...pair.left] : faults
+}
+
+/** The sizes of the pair that a run trains. */
+export const modelOf = (config: Preset & Pick<PretrainConfig, 'vocab' | 'seq'>): PairConfig => {
+  const { hidden, heads, ffn, mainLayers, auxLayers, buckets, maxDistance, dropout, attentionDropout, initStd } = config
+  const sizes = { hidden, heads, ffn, mainLayers, auxLayers, buckets, maxDistance, dropout, attentionDropout, initStd }
+  return { ...sizes, vocab: config.vocab, maxLength: config.seq }
+}

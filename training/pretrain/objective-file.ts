@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import type { PairParams } from '../../models'
+import { describeError } from '../checkpoint/atomic-write'
+import { badInput, type Fault } from '../fault'
+import { mlm, tNlrV5, type Objective } from '../objectives'
+
+/** Objectives by the name that `--objective` takes. */
+export const objectives: Readonly<Record<string, Objective<PairParams>>> = { 't-nlrv5': tNlrV5, mlm }
+
+/** An objective by name, or a user's own: `FILE.mjs#NAME`, the module's export NAME (docs/objectives.md). */
+export const loadObjective =
+  (name: string): TE.TaskEither<Fault, Objective<PairParams>> =>
+  async () => {
+    const known = Object.hasOwn(objectives, name) ? objectives[name] : undefined
+    if (known !== undefined) return E.right(known)
+    const names = Object.keys(objectives).join(', ')
+    const cut = name.lastIndexOf('#')
+    if (cut <= 0) return E.left(badInput('--objective', '', `${names} or FILE.mjs#NAME`, name))
+    const [file, exported] = [resolve(name.slice(0, cut)), name.slice(cut + 1)]
+    if (!existsSync(file)) return E.left(badInput('--objective', file, 'a file', 'none'))
+    let module: Readonly<Record<string, unknown>>
+    try {
+      module = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
+    } catch (error) {
+      return E.left(badInput('--objective', file, 'a module that can be imported', describeError(error)))
+    }
+    const objective = module[exported]
+    if (typeof objective !== 'function') {
+      const others = Object.keys(module).sort().join(', ')
+      return E.left(
+        badInput('--objective', file, `an exported function "${exported}"`, others === '' ? 'no exports' : others),
+      )
+    }
+    return E.right(objective as Objective<PairParams>)
+  }

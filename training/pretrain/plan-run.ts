@@ -1,0 +1,63 @@
+import * as E from 'fp-ts/Either'
+import type { ShapeError } from '../../core'
+import { compile, type Plan } from '../../kernels'
+import { countParameters, parameterAvals, type PairConfig, type PairParams, type ParameterCount } from '../../models'
+import { tNlrV5 } from '../objectives'
+import { adamW, linearWarmupDecay } from '../optim'
+import { trainStep } from '../step'
+import { batchAvals } from './shapes'
+
+/** What one pretraining step takes, found by planning it; nothing is run. */
+export interface StepForecast {
+  readonly parameters: {
+    /** As counted in the literature: token table, main encoder, its heads (recipe 1.2). */
+    readonly main: number
+    readonly total: number
+    readonly parts: readonly ParameterCount[]
+  }
+  readonly flops: number
+  /** Bytes of parameters, optimizer state, gradients and activations that are alive at once, at most. */
+  readonly peakBytes: number
+  /** Bytes read and written by all kernels. */
+  readonly traffic: number
+  readonly buffers: number
+  readonly steps: number
+  readonly kernels: number
+  readonly plan: Plan
+}
+
+/** Storage buffers that a kernel may read where the adapter is unknown: WebGPU's guaranteed eight, less the output. */
+const maxInputs = 7
+
+/** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */
+export const forecastStep = (config: PairConfig, batch: number): E.Either<ShapeError, StepForecast> => {
+  const built = compile(
+    () =>
+      trainStep<PairParams>({
+        loss: tNlrV5(config),
+        optimizer: adamW({
+          b1: 0.9,
+          b2: 0.98,
+          eps: 1e-6,
+          weightDecay: 0.01,
+          clipNorm: 2,
+          rate: linearWarmupDecay(1e-4, 100, 1000),
+        }),
+        params: parameterAvals(config),
+        batch: batchAvals(batch, config.maxLength),
+      }).program,
+    { maxInputs },
+  )
+  if (E.isLeft(built)) return built
+  const plan = built.right
+  return E.right({
+    parameters: countParameters(config),
+    flops: plan.cost.flops,
+    peakBytes: plan.cost.peakBytes,
+    traffic: plan.cost.bytes,
+    buffers: plan.buffers.length,
+    steps: plan.steps.length,
+    kernels: plan.kernels.length,
+    plan,
+  })
+}

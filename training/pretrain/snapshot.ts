@@ -1,0 +1,84 @@
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import type { Device } from '../../kernels'
+import type { PairConfig, PairParams } from '../../models'
+import { openCorrector, type Correction } from '../correct/corrector'
+import { bigramModel } from '../data/corrupt-fixed'
+import type { RunFault, RunState } from '../loop'
+import type { LossFn } from '../objectives'
+import type { Values } from '../runner'
+import type { Corpus } from './corpus'
+import { evaluationSeed, openEvaluator, type Baselines, type Evaluation } from './evaluate'
+import { specimens } from './specimens'
+
+/** What a model does at one moment of a run: held-out figures, and corrections of a few held-out sentences. */
+export interface Snapshot {
+  readonly step: number
+  readonly evaluation: Evaluation
+  readonly corrections: readonly CorrectedSpecimen[]
+}
+export interface CorrectedSpecimen {
+  readonly original: string
+  readonly replaced: readonly boolean[]
+  readonly correction: Correction
+}
+
+export interface Snapshots {
+  readonly baselines: Baselines
+  readonly take: (state: RunState) => TE.TaskEither<RunFault, Snapshot>
+  readonly dispose: () => void
+}
+
+export interface SnapshotSpec {
+  readonly device: Device
+  readonly config: PairConfig
+  /** The objective's loss with all dropout off. */
+  readonly loss: LossFn<PairParams>
+  readonly corpus: Corpus
+  readonly batch: number
+  readonly batches: number
+}
+
+const sentences = 6
+/** Rows that are corrected at once. */
+const correctorBatch = 6
+
+export const openSnapshots =
+  (spec: SnapshotSpec): TE.TaskEither<RunFault, Snapshots> =>
+  async () => {
+    const { device, config, corpus } = spec
+    const bigrams = bigramModel(corpus.train)
+    const evaluator = await openEvaluator({ ...spec, bigrams, train: corpus.train, heldOut: corpus.heldOut })()
+    if (E.isLeft(evaluator)) return evaluator
+    const seq = corpus.heldOut.seqLength
+    const chosen = specimens(corpus.heldOutText, corpus.tokenizer, bigrams, {
+      count: sentences,
+      seed: evaluationSeed,
+      longest: seq,
+    })
+    const corrector = await openCorrector({ device, config, tokenizer: corpus.tokenizer, batch: correctorBatch, seq })()
+    if (E.isLeft(corrector)) return corrector
+    return E.right({
+      baselines: evaluator.right.baselines,
+      take: (state) => async () => {
+        const params: Values = new Map([...state.values].filter(([name]) => name.startsWith('params/')))
+        const evaluation = await evaluator.right.evaluate(params)()
+        if (E.isLeft(evaluation)) return evaluation
+        const corrections = await corrector.right.correctIds(
+          params,
+          chosen.map((s) => s.ids),
+        )()
+        if (E.isLeft(corrections)) return corrections
+        return E.right({
+          step: state.step,
+          evaluation: evaluation.right,
+          corrections: chosen.map(({ original, replaced }, i) => ({
+            original,
+            replaced,
+            correction: corrections.right[i]!,
+          })),
+        })
+      },
+      dispose: () => [evaluator, corrector].forEach((r) => r.right.dispose()),
+    })
+  }
