@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/Either'
-import { ShapeError, topological, type Expr } from '../core'
+import { evaluateOne, ShapeError, topological, type Expr } from '../core'
+import { assignSlots } from './arena'
 import { planCost } from './cost'
 import { fuse, type FusionLimits } from './fuse'
 import type { Kernel } from './kernel'
@@ -83,7 +84,8 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
       const name = e.params.name as string
       inputs.push({ name, buffer: addBuffer(e, 'input'), donated: program.donated?.includes(name) ?? false })
     } else if (e.op.name === 'constant')
-      constants.push({ buffer: addBuffer(e, 'constant'), data: e.params.data as readonly number[] })
+      // As the dtype holds them: halves rounded, integers truncated, truth values 0 and 1.
+      constants.push({ buffer: addBuffer(e, 'constant'), data: Array.from(evaluateOne(e)) })
     else if (fusion.isStored(e)) {
       const alias = e.op.name === 'reshape' ? bufferOf.get(e.inputs[0]!) : undefined
       if (alias !== undefined) {
@@ -105,6 +107,7 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
   checkNames(inputs)
   const named = program.outputs.map((o, i) => ({ name: o.name, buffer: bufferOf.get(roots[i]!)! }))
   const withFrees = freeAfterLastUse(steps, buffers, inputs, new Set(named.map((o) => o.buffer)))
+  const arena = assignSlots(withFrees, buffers)
   return {
     program,
     inputs,
@@ -113,7 +116,8 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
     steps: withFrees,
     buffers,
     outputs: named,
-    cost: planCost(kernels, withFrees, buffers),
+    arena,
+    cost: planCost(kernels, withFrees, buffers, arena),
   }
 }
 

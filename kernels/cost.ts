@@ -1,4 +1,5 @@
-import { bytesOf, sizeOf, type Scalar } from '../core'
+import type { Scalar } from '../core'
+import { byteSize, type Arena } from './arena'
 import type { Kernel } from './kernel'
 import type { KernelStep, PlanBuffer, PlanCost } from './plan'
 
@@ -27,13 +28,12 @@ export const scalarWork = (root: Scalar): number => {
   return work
 }
 
-const byteSize = (b: PlanBuffer): number => sizeOf(b.aval.shape) * bytesOf(b.aval.dtype)
-
 /** FLOPs, traffic and peak of a plan: what is alive at once counts inputs and constants too. */
 export const planCost = (
   kernels: readonly Kernel[],
   steps: readonly KernelStep[],
   buffers: readonly PlanBuffer[],
+  arena: Arena,
 ): PlanCost => {
   let flops = 0
   let bytes = 0
@@ -50,5 +50,5 @@ export const planCost = (
     peakBytes = Math.max(peakBytes, alive)
     for (const b of step.frees) alive -= sizes[b]!
   }
-  return { flops, bytes, peakBytes }
+  return { flops, bytes, peakBytes, arenaBytes: arena.slotBytes.reduce((sum, b) => sum + b, 0) }
 }

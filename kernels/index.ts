@@ -1,3 +1,4 @@
+export { assignSlots, type Arena } from './arena'
 export { compile, planCache, type CompileOptions } from './compile'
 export type { Backend, Device, DeviceFault, Executable, HostArray, Resident } from './device'
 export { deviceNames, openDevice, probeDevices, type DeviceName, type Probe } from './devices/open'

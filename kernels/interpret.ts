@@ -19,11 +19,12 @@ export const interpretKernel = (kernel: Kernel, slots: readonly ArrayLike<number
   return out
 }
 
-/** Run a whole plan on values of its inputs by name. */
+/** Run a whole plan on values of its inputs by name, in its arena: a slot that is taken too early gives wrong numbers here. */
 export const interpretPlan = (
   plan: Plan,
   inputs: ReadonlyMap<string, ArrayLike<number>>,
 ): ReadonlyMap<string, ArrayLike<number>> => {
+  const slots = plan.arena.slotBytes.map((bytes) => new Float64Array(bytes)) // an element has a byte or more
   const values: (ArrayLike<number> | undefined)[] = plan.buffers.map(() => undefined)
   for (const { name, buffer } of plan.inputs) values[buffer] = inputs.get(name)
   for (const { buffer, data } of plan.constants) values[buffer] = data
@@ -34,7 +35,10 @@ export const interpretPlan = (
         throw new Error(`internal: buffer ${b} is read before it is written or after it is freed`)
       return value
     })
-    values[step.output] = interpretKernel(plan.kernels[step.kernel]!, args)
+    const result = interpretKernel(plan.kernels[step.kernel]!, args)
+    const place = slots[plan.arena.slotOf[step.output]!]!.subarray(0, result.length)
+    place.set(result)
+    values[step.output] = place
     for (const b of step.frees) values[b] = undefined
   }
   return new Map(plan.outputs.map((o) => [o.name, values[o.buffer]!]))

@@ -1,4 +1,5 @@
 import type { Aval } from '../core'
+import type { Arena } from './arena'
 import type { Kernel } from './kernel'
 import type { Program } from './program'
 
@@ -40,6 +41,8 @@ export interface Plan {
   readonly buffers: readonly PlanBuffer[]
   /** Several outputs may name one buffer, and an output may be an input. */
   readonly outputs: readonly { readonly name: string; readonly buffer: BufferId }[]
+  /** Memory that steps write into, reused by liveness. gpu.js allocates its own results and takes only the last uses. */
+  readonly arena: Arena
   readonly cost: PlanCost
 }
 
@@ -49,4 +52,6 @@ export interface PlanCost {
   readonly bytes: number
   /** Inputs, outputs and intermediates that are alive at once, at most. */
   readonly peakBytes: number
+  /** Of all slots: what the intermediates and outputs take where they are laid out by `arena`. */
+  readonly arenaBytes: number
 }

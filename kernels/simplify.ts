@@ -1,4 +1,4 @@
-import { asTuple, Expr, makeNode, ops, sameNode, sameShape, sizeOf, topological, type Shape } from '../core'
+import { evaluateOne, Expr, makeNode, ops, sameNode, sameShape, sizeOf, topological, type Shape } from '../core'
 
 /** Ops that compute nothing: they order things, or steer derivatives that have been taken by now. `fence` stays: it orders. */
 const isMarker = (e: Expr): boolean =>
@@ -64,8 +64,10 @@ const reduceNode = (e: Expr, intern: Intern, maxInputs: number): Expr => {
       return sameShape(x.aval.shape, e.aval.shape) ? x : e
     case 'reduceSum': {
       const axes = e.params.axes as Shape
-      if (axes.length === 0) return x
-      if (x.op.name !== 'reduceSum') return e
+      // A sum begins with 0: that of one -0 is 0.
+      if (axes.length === 0) return foldLiterals(ops.add(x, ops.literal({ ...x.aval, value: 0 })))
+      // Halves are rounded after each sum.
+      if (x.op.name !== 'reduceSum' || x.aval.dtype !== 'f32') return e
       const inner = x.params.axes as Shape
       const kept = x.inputs[0]!.aval.shape.map((_, i) => i).filter((i) => !inner.includes(i))
       const all = [...inner, ...axes.map((a) => kept[a]!)].sort((a, b) => a - b)
@@ -123,13 +125,8 @@ const foldable = new Set([
 const foldLiterals = (e: Expr): Expr => {
   if (!foldable.has(e.op.name) || !e.inputs.every((x) => x.op.name === 'literal') || sizeOf(e.aval.shape) === 0)
     return e
-  const args = e.inputs.map((x) => Float64Array.of(Number(x.params.value)))
-  const scalars = e.inputs.map((x) => ({ ...x.aval, shape: [] }))
-  const [value] = e.op.eval(asTuple<Float64Array, number>(args), {
-    avals: asTuple(scalars),
-    params: e.params,
-    aval: { ...e.aval, shape: [] },
-  })
+  const scalars = e.inputs.map((x) => makeNode(x.op, { ...x.params, shape: [] }, []))
+  const [value] = evaluateOne(makeNode(e.op, e.params, scalars)) // rounded as halves are
   if (value === undefined || !Number.isFinite(value) || Object.is(value, -0)) return e
   return ops.literal({ value, shape: e.aval.shape, dtype: e.aval.dtype })
 }

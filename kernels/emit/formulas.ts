@@ -61,6 +61,27 @@ export const tanhFormula = (x: string, fresh: Fresh): Formula => {
 }
 
 /**
+ * sin(x) and cos(x) for the mode whose own may be off by 2^-11 (WGSL, accuracy of built-in functions). x = m π + r with m whole
+ * (or half, for cos) and |r| ≤ π/2; sin r by its Taylor series to r^11. |error| < 3e-7 in f32 for |x| ≤ 1000.
+ * source  Cody and Waite 1980: m π is taken away in three parts, of which the first two have few bits (Cephes sinf).
+ */
+export const sineFormula = (kind: 'sin' | 'cos', x: string, fresh: Fresh): Formula => {
+  const [k, m, r, s] = [fresh(), fresh(), fresh(), fresh()]
+  return {
+    lines: [
+      `const ${k} = Math.floor(${x} * ${literal(1 / Math.PI)} + ${kind === 'sin' ? 0.5 : 1});`,
+      `const ${m} = ${k} - ${kind === 'sin' ? 0 : 0.5};`,
+      `const ${r} = ((${x} - ${m} * ${piParts[0]}) - ${m} * ${piParts[1]}) - ${m} * ${piParts[2]};`,
+      `const ${s} = ${r} * ${r};`,
+    ],
+    // (-1)^k sin r
+    result: `((${k} - 2 * Math.floor(${k} * 0.5)) > 0.5 ? (-1) : 1) * ${r} * ${horner(s, sineTerms)}`,
+  }
+}
+const piParts = [3.140625, 9.67502593994140625e-4, 1.50995799097837643e-7] as const
+const sineTerms = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1]
+
+/**
  * Round to `bits` of significand, ties to even, least exponent `minExp`, infinite from `limit` up: adding and taking away
  * 1.5 · 2^(exponent of x) · 2^(bits dropped) rounds as the addition does. No product stands next to a sum, so nothing can
  * be contracted. The power of two under |x| is found by halving; all of these products are exact.
@@ -102,6 +123,8 @@ export const roundFormula = (
     `const ${r} = ((${scaled} + ${big}) - ${big})${far ? ` / ${down}` : ''};`,
   )
   const finite = `(${x} < 0 ? (-${r}) : ${r})`
-  const result = `(${a} >= ${limit} ? (${x} < 0 ? (-${infinity}) : ${infinity}) : (${r} > 0 ? ${finite} : ${x} * 0))`
+  // What rounds to 0 keeps its sign; NaN stays what it is (NaN * 0 may be 0 in WGSL).
+  const small = `(${a} < 1 ? ${x} * 0 : ${x})`
+  const result = `(${a} >= ${limit} ? (${x} < 0 ? (-${infinity}) : ${infinity}) : (${r} > 0 ? ${finite} : ${small}))`
   return { lines, result }
 }

@@ -1,5 +1,5 @@
 import type { Index, Scalar, ThreefryBits, UnaryFn } from '../../core'
-import { erfFormula, literal, roundFormula, tanhFormula, type Formula } from './formulas'
+import { erfFormula, literal, roundFormula, sineFormula, tanhFormula, type Formula } from './formulas'
 import type { GpujsMode } from './gpujs'
 import type { HelperSet } from './gpujs-functions'
 import type { Levels, Scope } from './scope'
@@ -127,12 +127,13 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
       }
       case 'exp':
       case 'sqrt':
-      case 'sin':
-      case 'cos':
       case 'abs':
       case 'floor':
       case 'trunc':
         return `Math.${fn}(${arg()})`
+      case 'sin':
+      case 'cos':
+        return mode === 'webgpu' ? keepLines(s, sineFormula(fn, name(x), fresh(s))) : `Math.${fn}(${arg()})`
       case 'tanh':
         return mode === 'cpu' ? `Math.tanh(${arg()})` : keepLines(s, tanhFormula(name(x), fresh(s)))
       case 'erf':

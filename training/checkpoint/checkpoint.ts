@@ -21,7 +21,7 @@ export const CheckpointHeader = closed(
     model: PairConfig,
     tokenizer: t.string, // fingerprint
     backend: t.string,
-    sha256: t.string, // of the data, tensors in sorted order of name
+    sha256: t.string, // of the rest of this header and of the data, tensors in sorted order of name
   },
   {},
 )
@@ -39,8 +39,8 @@ const filePattern = /^step-(\d{8})\.safetensors$/
 /** Older ones are removed once a newer one is on the disk; one is kept in case the newest is damaged. */
 const kept = 2
 
-const digest = (tensors: ReadonlyMap<string, StoredTensor>): string => {
-  const hash = createHash('sha256')
+const digest = (header: Omit<CheckpointHeader, 'sha256'>, tensors: ReadonlyMap<string, StoredTensor>): string => {
+  const hash = createHash('sha256').update(canonical(header))
   for (const name of [...tensors.keys()].sort()) {
     const { data, shape, dtype } = tensors.get(name)!
     hash.update(`${name}:${dtype}:${shape.join()}\n`)
@@ -48,6 +48,14 @@ const digest = (tensors: ReadonlyMap<string, StoredTensor>): string => {
   }
   return hash.digest('hex')
 }
+
+/** JSON with the keys of records in sorted order: one text for one value. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, v: unknown) =>
+    typeof v === 'object' && v !== null && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  )
 
 /** Write a checkpoint into a folder; gives its path. A run killed at any moment leaves the one before it whole. */
 export const writeCheckpoint =
@@ -68,12 +76,10 @@ export const writeCheckpoint =
           : { dtype: 'F32', shape, data: Float32Array.from(data) },
       )
     }
-    const full: CheckpointHeader = { format: 1, ...header, sha256: digest(tensors) }
+    const unsigned = { format: 1, ...header } as const
+    const full: CheckpointHeader = { ...unsigned, sha256: digest(unsigned, tensors) }
     const path = join(folder, fileName(header.step))
-    const written = await atomicWrite(
-      path,
-      encodeSafetensors({ tensors, metadata: { format: 'pt', emend: JSON.stringify(full) } }),
-    )()
+    const written = await atomicWrite(path, encodeSafetensors({ tensors, metadata: { emend: JSON.stringify(full) } }))()
     if (E.isLeft(written)) return written
     await prune(folder)
     return E.right(path)
@@ -114,13 +120,14 @@ export const readCheckpoint =
       )
     const header = decodeHeader(text, path)
     if (E.isLeft(header)) return header
-    const found = digest(file.right.tensors)
-    if (found !== header.right.sha256)
+    const { sha256, ...unsigned } = header.right
+    const found = digest(unsigned, file.right.tensors)
+    if (found !== sha256)
       return E.left(
         badInput(
           'checkpoint',
           path,
-          `contents with sha256 ${header.right.sha256.slice(0, 12)}`,
+          `contents with sha256 ${sha256.slice(0, 12)}`,
           found.slice(0, 12),
           'the file has been altered since it was written',
         ),

@@ -81,7 +81,8 @@ export const decodeSafetensors = (bytes: Uint8Array, where: string): E.Either<Fa
         `${4 * sizeOf(shape)} bytes for "${name}" inside ${data.byteLength} bytes of data`,
         `bytes ${from} to ${to}`,
       )
-    const copy = data.slice(from, to).buffer
+    // A copy: the data of a file begins wherever it does, and a Buffer's own slice is a view.
+    const copy = Uint8Array.from(data.subarray(from, to)).buffer
     tensors.set(name, { dtype, shape, data: dtype === 'F32' ? new Float32Array(copy) : new Int32Array(copy) })
     spans.push([from, to, name])
   }

@@ -38,7 +38,7 @@ const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
 
 const describe = (
   { preset, vocab, batch, seq }: { preset: string; vocab: number; batch: number; seq: number },
-  { parameters, flops, peakBytes, traffic, buffers, steps, kernels }: StepForecast,
+  { parameters, flops, peakBytes, arenaBytes, traffic, buffers, slots, steps, kernels }: StepForecast,
 ): void => {
   print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step\n`)
   print('parameters')
@@ -47,6 +47,7 @@ const describe = (
   print(`  ${'in all'.padEnd(24)} ${count(parameters.total).padStart(9)}\n`)
   print(`FLOPs a step  ${count(flops)} (${count(flops / (batch * seq))} a token)`)
   print(`peak memory   ${count(peakBytes)}B in f32: parameters, optimizer, gradients, activations`)
+  print(`arena         ${count(arenaBytes)}B in ${slots} slots, shared by liveness`)
   print(`memory moved  ${count(traffic)}B a step`)
   print(`plan          ${steps} steps of ${kernels} distinct kernels over ${buffers} buffers`)
 }

@@ -34,14 +34,15 @@ export const splitDocuments = (
 }
 
 /** The cut nearest after 1 - fraction of the text: a line break if one is within 2000 characters, else any space. */
-const splitOne = ({ text, source }: Document, fraction: number): E.Either<DataFault, Split> => {
+const splitOne = ({ text: whole, source }: Document, fraction: number): E.Either<DataFault, Split> => {
+  const text = whole.trimEnd()
   const from = Math.floor((1 - fraction) * text.length)
   const near = text.slice(from, from + 2000)
   const found = [/\n\s*\n/, /\n/, /\s/].map((gap) => near.search(gap)).find((at) => at >= 0 && from + at > 0)
   const cut = found === undefined ? -1 : from + found
   const [before, after] = [text.slice(0, Math.max(0, cut)), text.slice(Math.max(0, cut))]
   if (cut < 0 || before.trim() === '' || after.trim() === '')
-    return E.left(dataFault('held-out split', source, 'several documents, or one long enough to cut', `one of ${text.length} characters`, 'name a held-out file, or give more text')) // prettier-ignore
+    return E.left(dataFault('held-out split', source, 'several documents, or one long enough to cut', `one of ${text.length} characters`, 'give more text')) // prettier-ignore
   return E.right({
     train: [{ text: before, source: `${source} (start)` }],
     heldOut: [{ text: after, source: `${source} (end)` }],

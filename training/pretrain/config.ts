@@ -13,7 +13,7 @@ import {
 import { deviceNames } from '../../kernels'
 import { presetNames, presets, validatePair, type PairConfig, type Preset, type PresetName } from '../../models'
 
-const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A, unknown> =>
+const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
   new t.Type<A, A, unknown>(
     names.join(' | '),
     (u): u is A => names.some((name) => name === u),

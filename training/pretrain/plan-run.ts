@@ -20,6 +20,9 @@ export interface StepForecast {
   readonly peakBytes: number
   /** Bytes read and written by all kernels. */
   readonly traffic: number
+  /** Bytes of the slots that intermediates and outputs share, and how many there are. */
+  readonly arenaBytes: number
+  readonly slots: number
   readonly buffers: number
   readonly steps: number
   readonly kernels: number
@@ -55,6 +58,8 @@ export const forecastStep = (config: PairConfig, batch: number): E.Either<ShapeE
     flops: plan.cost.flops,
     peakBytes: plan.cost.peakBytes,
     traffic: plan.cost.bytes,
+    arenaBytes: plan.cost.arenaBytes,
+    slots: plan.arena.slotBytes.length,
     buffers: plan.buffers.length,
     steps: plan.steps.length,
     kernels: plan.kernels.length,

@@ -2,43 +2,16 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { sizeOf } from '../../core'
-import type { Device } from '../../kernels'
-import { initParameters, parameterAvals, type PairConfig, type PairParams } from '../../models'
+import { initParameters } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
-import {
-  latestCheckpoint,
-  requireTensors,
-  sameConfig,
-  writeCheckpoint,
-  type Checkpoint,
-} from '../checkpoint/checkpoint'
+import { writeCheckpoint } from '../checkpoint/checkpoint'
 import { batchAt } from '../data/batch'
-import { fingerprint } from '../data/pack'
-import { badInput, ioError, ofRun, runError, type Fault } from '../fault'
-import { openTrainer, type RunState, type StepRecord, type Trainer } from '../loop'
-import type { LossFn } from '../objectives'
-import { adamW, linearWarmupDecay } from '../optim'
-import { modelOf, type PretrainConfig } from './config'
-import { loadCorpus, type Corpus } from './corpus'
-import { openNamed } from './device'
-import { checkOut, holdsRun, prepareOut, readLines, readTokenizer, runFiles, writeText } from './folder'
-import { loadObjective } from './objective-file'
-import { batchAvals } from './shapes'
-import { openSnapshots, type Snapshot, type Snapshots } from './snapshot'
-
-/** Everything a run needs, checked; nothing has been written. */
-export interface OpenRun {
-  readonly config: PretrainConfig
-  readonly model: PairConfig
-  readonly corpus: Corpus
-  readonly device: Device
-  readonly trainer: Trainer
-  readonly snapshots: Snapshots | undefined
-  /** What is compared on resume: settings that shape the numbers, and the text itself. */
-  readonly identity: Readonly<Record<string, unknown>>
-  readonly checkpoint: Checkpoint | undefined
-}
+import { ioError, ofRun, runError, type Fault } from '../fault'
+import type { RunState, StepRecord } from '../loop'
+import type { PretrainConfig } from './config'
+import { prepareOut, readLines, runFiles, writeText } from './folder'
+import { openRun, type OpenRun } from './open-run'
+import type { Snapshot } from './snapshot'
 
 /** What happens in a run, for those who watch it. */
 export interface RunListener {
@@ -76,123 +49,6 @@ export const pretrain =
       await run.device.close()
     }
   }
-
-const openRun =
-  (config: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
-  async () => {
-    const objective = await loadObjective(config.objective)()
-    if (E.isLeft(objective)) return objective
-    const checkpoint = resume ? await resumable(config.out)() : E.right(undefined)
-    if (E.isLeft(checkpoint)) return checkpoint
-    const isStarted = resume && (await holdsRun(config.out))
-    const tokenizer = isStarted ? await readTokenizer(config.out)() : E.right(undefined)
-    if (E.isLeft(tokenizer)) return tokenizer
-    const device = await openNamed(config.device)()
-    if (E.isLeft(device)) return device
-    const corpus = await loadCorpus(
-      {
-        files: config.corpus,
-        vocab: config.vocab,
-        seq: config.seq,
-        batch: config.batch,
-        heldOutShare: config.heldOut,
-      },
-      tokenizer.right,
-    )()
-    if (E.isLeft(corpus)) return corpus
-    const identity = identityOf(config, corpus.right)
-    if (checkpoint.right !== undefined) {
-      const { header, path } = checkpoint.right
-      const same = sameConfig(header.config, identity, path)
-      if (E.isLeft(same)) return same
-    }
-    const model = modelOf(config)
-    const loss = objective.right(model)
-    const rate = linearWarmupDecay(config.lr, config.warmup, config.steps)
-    const optimizer = adamW({
-      b1: 0.9,
-      b2: 0.98,
-      eps: 1e-6, // recipe 3.1
-      weightDecay: config.weightDecay,
-      clipNorm: config.clip,
-      rate,
-    })
-    const trainer = await openTrainer<PairParams>({
-      device: device.right,
-      loss,
-      optimizer,
-      schedule: rate,
-      params: parameterAvals(model),
-      batch: batchAvals(config.batch, config.seq),
-      seed: config.seed,
-      tokensPerStep: config.batch * config.seq,
-    })()
-    if (E.isLeft(trainer)) return E.left(ofRun(trainer.left, 'compile the training step'))
-    if (checkpoint.right !== undefined) {
-      const fits = requireTensors(checkpoint.right, trainer.right.avals)
-      if (E.isLeft(fits)) return fits
-    }
-    const room = await checkOut(config.out, 2 * checkpointBytes(trainer.right))()
-    if (E.isLeft(room)) return room
-    const plain = objective.right({ ...model, dropout: 0, attentionDropout: 0 })
-    const snapshots = await openHeldOut(config, model, plain, device.right, corpus.right)()
-    if (E.isLeft(snapshots)) return snapshots
-    return E.right({
-      config,
-      model,
-      corpus: corpus.right,
-      device: device.right,
-      trainer: trainer.right,
-      snapshots: snapshots.right,
-      identity,
-      checkpoint: checkpoint.right,
-    })
-  }
-
-const openHeldOut =
-  (
-    config: PretrainConfig,
-    model: PairConfig,
-    loss: LossFn<PairParams>,
-    device: Device,
-    corpus: Corpus,
-  ): TE.TaskEither<Fault, Snapshots | undefined> =>
-  async () => {
-    if (config.evalBatches === 0) return E.right(undefined)
-    const opened = await openSnapshots({
-      device,
-      config: model,
-      loss,
-      corpus,
-      batch: Math.min(config.batch, corpus.heldOut.count),
-      batches: config.evalBatches,
-    })()
-    return E.isLeft(opened) ? E.left(ofRun(opened.left, 'compile the evaluation')) : opened
-  }
-
-/** The newest checkpoint of a run to go on with; undefined if it was stopped before its first. */
-const resumable =
-  (out: string): TE.TaskEither<Fault, Checkpoint | undefined> =>
-  async () => {
-    const found = await latestCheckpoint(out)()
-    if (E.isLeft(found) || found.right !== undefined || (await holdsRun(out))) return found
-    return E.left(badInput('--resume', out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'))
-  }
-
-const identityOf = (config: PretrainConfig, corpus: Corpus): Readonly<Record<string, unknown>> => {
-  const {
-    out: _out,
-    saveEvery: _saveEvery,
-    device: _device,
-    evalBatches: _evalBatches,
-    corpus: _files,
-    ...rest
-  } = config
-  return { ...rest, text: fingerprint(corpus.train), tokenizer: corpus.tokenizer.fingerprint() }
-}
-
-const checkpointBytes = (trainer: Trainer): number =>
-  [...trainer.avals.values()].reduce((bytes, aval) => bytes + 4 * sizeOf(aval.shape), 4096)
 
 interface Began {
   readonly state: RunState

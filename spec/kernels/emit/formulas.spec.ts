@@ -61,6 +61,8 @@ describe('kernels/emit/formulas', (test) => {
     const functions: readonly (readonly [UnaryFn, (x: number) => number, Float32Array, number])[] = [
       ['erf', erf, line(-6, 6, 4001), 2e-7],
       ['tanh', Math.tanh, line(-12, 12, 4001), 4e-7],
+      ['sin', Math.sin, line(-1000, 1000, 40001), 3e-7],
+      ['cos', Math.cos, line(-1000, 1000, 40001), 3e-7],
       ['exp', Math.exp, line(-80, 5, 4001), 1e-5],
       ['log', Math.log, line(0.01, 30, 4001), 1e-5],
     ]

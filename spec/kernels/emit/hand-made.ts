@@ -58,7 +58,11 @@ export const planOf = (kernel: Kernel, inputs: readonly Aval[]): Plan => ({
     { aval: kernel.output, source: 'step' as const },
   ],
   outputs: [{ name: 'out', buffer: inputs.length }],
-  cost: { flops: 0, bytes: 0, peakBytes: 0 },
+  arena: {
+    slotOf: [...inputs.map(() => undefined), 0],
+    slotBytes: [sizeOf(kernel.output.shape) * 4],
+  },
+  cost: { flops: 0, bytes: 0, peakBytes: 0, arenaBytes: 0 },
 })
 
 /** Uploads, runs one kernel, reads its output and frees everything. */

@@ -55,6 +55,12 @@ describe('training/data/split', (test) => {
       }),
     ))
 
+  test('the break that ends a text is no place to cut it', () => {
+    const text = `${'some words and more of them. '.repeat(100)}\n\n`
+    const { train, heldOut } = split([{ text, source: 'book' }], { fraction: 0.05 })
+    assert.ok(train[0]!.text.length > 2700 && heldOut[0]!.text.trim().length > 50)
+  })
+
   test('what cannot be split is a fault', () => {
     const fault = (all: readonly Document[], share?: number) => {
       const answer = splitDocuments(all, share === undefined ? {} : { fraction: share })
@@ -63,7 +69,7 @@ describe('training/data/split', (test) => {
     assert.match(fault([]), /expected at least one document, got none/)
     assert.match(
       fault(named(['word'])),
-      /one long enough to cut, got one of 4 characters\n {2}at d0\n {2}help: name a held/,
+      /one long enough to cut, got one of 4 characters\n {2}at d0\n {2}help: give more/,
     )
     assert.match(fault(named(['a b', 'a b']), 0.01), /one long enough to cut/)
     for (const bad of [0, 1, NaN]) assert.match(fault(named(['a', 'b']), bad), /between 0 and 1/)

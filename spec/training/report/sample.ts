@@ -67,7 +67,7 @@ const sentences: readonly (readonly [original: string, corrupted: string, at: re
   [
     ' Our economy created more than 200 , 000 jobs in January alone , and unemployment fell to the lowest level in thirty years .',
     ' Our economy believed more than 200 , 000 jobs in January alone , and families fell to the lowest level in weapons years .',
-    [2, 14, 20],
+    [2, 14, 21],
   ],
   [' I ask you to send me this bill without delay .', ' I ask you to send me this bill without delay .', []],
 ]

@@ -1,0 +1,2 @@
+export { renderReport } from './render'
+export type { HeldOut, ReportedCorrection, RunReport } from './run-report'
