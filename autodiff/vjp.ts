@@ -52,6 +52,10 @@ const rematerialise = (
   const [out, ...args] = e.inputs as readonly [Expr, ...Expr[]]
   const again = new Map<Expr, Expr>(args.map((arg) => [arg, ops.fence(arg, ct)]))
   const inRegion = dependents(topological([out]), args)
+  if (!inRegion(out)) {
+    give(out, ct) // the region read none of its arguments: there is nothing to compute again
+    return
+  }
   const frontier = new Set<Expr>()
   for (const node of topological([out], (n) => again.has(n))) {
     if (again.has(node) || !inRegion(node)) continue

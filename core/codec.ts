@@ -42,15 +42,16 @@ export const closed = <R extends t.Props, O extends t.Props>(
     const errors: t.ValidationError[] = []
     const out: Record<string, unknown> = {}
     for (const key of Object.keys(record))
-      if (!(key in known))
+      if (!Object.hasOwn(known, key))
         errors.push({
           value: undefined,
           context: t.appendContext(context, key, t.unknown),
           message: `no such key; known keys: ${Object.keys(known).sort().join(', ')}`,
         })
     for (const [key, codec] of Object.entries(known)) {
-      if (!(key in required) && record[key] === undefined) continue
-      const result = codec.validate(record[key], t.appendContext(context, key, codec, record[key]))
+      const value = Object.hasOwn(record, key) ? record[key] : undefined // not what every object inherits
+      if (!Object.hasOwn(required, key) && value === undefined) continue
+      const result = codec.validate(value, t.appendContext(context, key, codec, value))
       if (E.isLeft(result)) errors.push(...result.left)
       else out[key] = result.right
     }
@@ -74,8 +75,8 @@ export const codecFaults = (errors: t.Errors): readonly CodecFault[] => {
   const seen = new Map<string, CodecFault>()
   for (const { context, value, message } of errors) {
     const key = context
+      .filter((c, i) => c.key !== '' && !(context[i - 1]?.type instanceof t.UnionType)) // which alternative is no place
       .map((c) => c.key)
-      .filter((k) => k !== '')
       .join('.')
     const expected = message ?? context.at(-1)?.type.name ?? 'another value'
     const isUnknownKey = message?.startsWith('no such key') ?? false

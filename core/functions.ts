@@ -16,7 +16,6 @@ import {
   log,
   matmul,
   matrixTranspose,
-  maximum,
   mean,
   mul,
   neg,
@@ -39,10 +38,13 @@ export const square = (x: Expr): Expr => mul(x, x)
 /** 1 / (1 + e^-x), by tanh: neither end overflows. */
 export const sigmoid = (x: Expr): Expr => mul(add(tanh(mul(x, 0.5)), 1), 0.5)
 
-/** ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). Its rule is the sigmoid: the pieces have a kink at 0 that the sum has not. */
+/**
+ * ln(1 + e^x) = x/2 + |x|/2 + ln(1 + e^-|x|). Its rule is the sigmoid: the pieces have a kink at 0 that the sum has not. Forward
+ * mode, which goes through the pieces, takes 0 for the slope of |x| there and so gets 1/2 (max(x, 0) would give it 1).
+ */
 export const softplus = customVjp(
   'softplus',
-  (x) => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1))),
+  (x) => add(add(mul(x, 0.5), mul(abs(x), 0.5)), log(add(exp(neg(abs(x))), 1))),
   (ct, [x]) => [mul(ct, sigmoid(x!))],
 )
 

@@ -284,14 +284,31 @@ export const unary = (fn: UnaryFn, x: Scalar): Scalar => ({
   key: shorten(`${fn}(${x.key})`),
 })
 
-export const binary = (fn: BinaryFn, x: Scalar, y: Scalar): Scalar => ({
-  tag: 'binary',
-  fn,
-  x,
-  y,
-  type: fn === 'eq' || fn === 'lt' || fn === 'le' ? 'bool' : x.type,
-  key: shorten(`${fn}(${x.key},${y.key})`),
-})
+export const binary = (fn: BinaryFn, x: Scalar, y: Scalar): Scalar =>
+  shifted(fn, x, y) ?? {
+    tag: 'binary',
+    fn,
+    x,
+    y,
+    type: fn === 'eq' || fn === 'lt' || fn === 'le' ? 'bool' : x.type,
+    key: shorten(`${fn}(${x.key},${y.key})`),
+  }
+
+/** Sums of positions and integers are positions: exact where a float is not (above 2^24). */
+const shifted = (fn: BinaryFn, x: Scalar, y: Scalar): Scalar | undefined => {
+  if ((fn !== 'add' && fn !== 'sub') || (x.tag !== 'index' && y.tag !== 'index')) return undefined
+  const [a, b] = [positionOf(x), positionOf(y)]
+  if (a === undefined || b === undefined) return undefined
+  const sum = addIndex(a, fn === 'add' ? b : scaleIndex(b, -1))
+  return sum.min > -(2 ** 31) && sum.max < 2 ** 31 ? ofIndex(sum) : undefined
+}
+
+const positionOf = (s: Scalar): Index | undefined =>
+  s.tag === 'index'
+    ? s.index
+    : s.tag === 'const' && s.type === 'int' && Number.isInteger(s.value)
+      ? constIndex(s.value)
+      : undefined
 
 export const select = (cond: Scalar, x: Scalar, y: Scalar): Scalar => ({
   tag: 'select',

@@ -145,11 +145,11 @@ export const sameNode = (a: Expr, b: Expr): boolean =>
   (a.hash === b.hash && a.op.name === b.op.name && sameAval(a.aval, b.aval) && a.inputs.length === b.inputs.length)
 
 export const requireFloat = (op: string, ...inputs: readonly Aval[]): void => {
-  if (!inputs.every((a) => isFloat(a.dtype))) shapeError(op, 'floats', inputs, 'cast integers first: cast("f32")(x)')
+  if (!inputs.every((a) => isFloat(a.dtype))) shapeError(op, 'floats', inputs, "cast integers first: cast(x, 'f32')")
 }
 
 export const requireInt = (op: string, what: string, a: Aval): void => {
-  if (a.dtype !== 'i32') shapeError(op, `${what} of dtype i32`, [a], 'cast("i32")(x) truncates towards zero')
+  if (a.dtype !== 'i32') shapeError(op, `${what} of dtype i32`, [a], "cast(x, 'i32') truncates towards zero")
 }
 
 export type { Access, Lowered, Scalar }

@@ -1,4 +1,14 @@
-import { erfValue, roundBf16, roundF16, sizeOf, threefry2x32, type Axis, type Index, type Scalar } from '../core'
+import {
+  erfValue,
+  roundBf16,
+  roundF16,
+  sizeOf,
+  threefry2x32,
+  type Aval,
+  type Axis,
+  type Index,
+  type Scalar,
+} from '../core'
 import type { Kernel } from './kernel'
 import type { Plan } from './plan'
 
@@ -26,7 +36,7 @@ export const interpretPlan = (
 ): ReadonlyMap<string, ArrayLike<number>> => {
   const slots = plan.arena.slotBytes.map((bytes) => new Float64Array(bytes)) // an element has a byte or more
   const values: (ArrayLike<number> | undefined)[] = plan.buffers.map(() => undefined)
-  for (const { name, buffer } of plan.inputs) values[buffer] = inputs.get(name)
+  for (const { name, buffer } of plan.inputs) values[buffer] = asHeld(inputs.get(name), plan.buffers[buffer]!.aval)
   for (const { buffer, data } of plan.constants) values[buffer] = data
   for (const step of plan.steps) {
     const args = step.inputs.map((b) => {
@@ -43,6 +53,12 @@ export const interpretPlan = (
   }
   return new Map(plan.outputs.map((o) => [o.name, values[o.buffer]!]))
 }
+
+/** Halves are rounded when they come, as `evaluate` does. */
+const asHeld = (values: ArrayLike<number> | undefined, { dtype }: Aval): ArrayLike<number> | undefined =>
+  values === undefined || (dtype !== 'f16' && dtype !== 'bf16')
+    ? values
+    : Float64Array.from(values, dtype === 'f16' ? roundF16 : roundBf16)
 
 interface Env {
   readonly axes: Map<string, number>

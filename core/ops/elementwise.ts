@@ -101,7 +101,7 @@ const floats = (op: string, avals: readonly Aval[]): DType => {
 }
 const numbers = (op: string, avals: readonly Aval[]): DType => {
   const dtype = sameDtype(op, avals)
-  return dtype === 'bool' ? shapeError(op, 'numbers', avals, 'cast("f32")(x) makes 0 and 1 of truth values') : dtype
+  return dtype === 'bool' ? shapeError(op, 'numbers', avals, "cast(x, 'f32') makes 0 and 1 of truth values") : dtype
 }
 const toBool = (op: string, avals: readonly Aval[]): DType => {
   sameDtype(op, avals)

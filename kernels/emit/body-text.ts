@@ -147,7 +147,7 @@ const printNest = (
       ? [`${target} = ${target} + ${value};`]
       : fn === 'max'
         ? [`${target} = ${text.greater(target, value)};`]
-        : [`acc0 = (${value} > best ? ${position} : acc0);`, `best = ${text.greater('best', value)};`]
+        : [`acc0 = (${value} > best ? ${position} : acc0);`, `best = (${value} > best ? ${value} : best);`] // NaN is never best
   if (depth === 0) return count === undefined ? statements : [`if (${count} > 0) {`, ...statements, '}']
   let inner: readonly string[] = [...scope.lines[depth]!, ...statements]
   for (let d = depth; d >= 1; d--) {

@@ -20,10 +20,11 @@ type Fresh = () => string
  * part after Abramowitz and Stegun 1964, 7.1.27, with more terms about 1 instead of 0.
  */
 export const erfFormula = (x: string, fresh: Fresh): Formula => {
-  const [a, s, q, r] = [fresh(), fresh(), fresh(), fresh()]
+  const [b, a, s, q, r] = [fresh(), fresh(), fresh(), fresh(), fresh()]
   return {
     lines: [
-      `const ${a} = Math.min(Math.abs(${x}), 4.25);`,
+      `const ${b} = Math.abs(${x});`,
+      `const ${a} = (${b} > 4.25 ? 4.25 : ${b});`, // keeps NaN, which WGSL's min may drop
       `const ${s} = ${a} * ${a};`,
       `const ${q} = ${horner(`(${a} - 1)`, erfOuter)};`,
       `const ${r} = (${a} < 1 ? ${a} * ${horner(s, erfInner)} : 1 - 1 / (${q} * ${q} * ${q} * ${q}));`,
@@ -45,7 +46,7 @@ const erfOuter = [
  * source  coefficients of Eigen's generic fast tanh (Core/MathFunctionsImpl.h, MPL2); code ours.
  */
 export const tanhFormula = (x: string, fresh: Fresh): Formula => {
-  const [c, s] = [fresh(), fresh()]
+  const [b, c, s] = [fresh(), fresh(), fresh()]
   const p = [
     -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
     6.37261928875436e-4, 4.89352455891786e-3,
@@ -53,7 +54,9 @@ export const tanhFormula = (x: string, fresh: Fresh): Formula => {
   const q = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3]
   return {
     lines: [
-      `const ${c} = Math.min(Math.max(${x}, (-7.90531110763549805)), 7.90531110763549805);`,
+      // Keeps NaN, which WGSL's min and max may drop.
+      `const ${b} = (${x} > 7.90531110763549805 ? 7.90531110763549805 : ${x});`,
+      `const ${c} = (${b} < (-7.90531110763549805) ? (-7.90531110763549805) : ${b});`,
       `const ${s} = ${c} * ${c};`,
     ],
     result: `(${c} * ${horner(s, p)} / ${horner(s, q)})`,

@@ -1,2 +1,5 @@
-/** +Infinity in WGSL, which has no such constant: an overflow that the compiler cannot foresee. */
-export const infinityText = '3e38 * (this.thread.x + 1.5)'
+/**
+ * +Infinity in WGSL, which has no such constant: an overflow that compilers do not foresee. Not a product: they would join its
+ * factors with those of a product that reads it, (3e38 · x) · 0.5 = 1.5e38 · x.
+ */
+export const infinityText = 'Math.exp(this.thread.x + 100)'

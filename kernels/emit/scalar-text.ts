@@ -125,7 +125,12 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
         const [v, infinity] = [name(x), constant(Infinity)]
         return `(${v} > 0 ? Math.log(${v}) : (${v} === 0 ? (-${infinity}) : ${infinity} - ${infinity}))`
       }
-      case 'exp':
+      case 'exp': {
+        if (mode !== 'webgpu') return `Math.exp(${arg()})`
+        // Some GPUs give infinity for NaN.
+        const v = name(x)
+        return `((${v} > 0 || ${v} <= 0) ? Math.exp(${v}) : ${v})`
+      }
       case 'sqrt':
       case 'abs':
       case 'floor':

@@ -31,7 +31,7 @@ describe('training/objectives/terms', (test) => {
   test('maskedCrossEntropy: sum of -ln softmax over the slots that count, by the count of the whole batch', () =>
     fc.assert(
       fc.property(specimen, ({ size: { B, K, V }, logits, targets, weights, more }) => {
-        const maskCount = weights.reduce((a, b) => a + b, 0) + more + 1
+        const maskCount = weights.reduce<number>((a, b) => a + b, 0) + more + 1
         const batch: PretrainInputs = {
           ...base,
           targets: array(targets, 'i32', B, K),

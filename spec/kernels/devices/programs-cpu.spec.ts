@@ -1,0 +1,3 @@
+import { describeMode } from './compare-device'
+
+describeMode('cpu', { programs: 200, long: 20, donated: 30 })

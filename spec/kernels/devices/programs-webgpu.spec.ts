@@ -1,0 +1,3 @@
+import { describeMode } from './compare-device'
+
+describeMode('webgpu', { programs: 50, long: 5, donated: 10 })
