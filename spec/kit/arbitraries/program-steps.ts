@@ -74,7 +74,7 @@ const binary =
 const onFirst =
   (
     test: (e: Expr) => boolean,
-    f: (x: Expr, digit: (n: number) => number, scope: Scope, gene: Gene) => Expr | null,
+    f: (x: Expr, digit: (n: number) => number, scope: Scope, draw: Draw) => Expr | null,
   ): Step =>
   (gene, scope) => {
     const x = pick(scope, gene.at[0], test)
