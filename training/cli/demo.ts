@@ -141,7 +141,7 @@ const tellResult = ({ run, snapshots }: RunResult): void => {
   print(`Detection is judged on ${thousands(corruptedTokens)} tokens replaced by a bigram model, 15% of the text.`)
   print("On the model's own corruption it rises, then falls as the auxiliary learns.")
   print(
-    '\nCorrections of held-out sentences ([x] was replaced; replaced tokens are followed by what the model thinks of them)',
+    '\nCorrections of held-out sentences ([x] was replaced; a token is corrected where its probability of being replaced, shown last, is above 0.5)',
   )
   last.corrections.forEach((after, i) => tellCorrection(first.corrections[i]!, after))
 }
@@ -150,10 +150,11 @@ const row = (name: string, ...cells: readonly [string, string, string]): void =>
   print(`  ${name.padEnd(40)}${cells[0].padStart(10)}${cells[1].padStart(10)}   ${cells[2]}`)
 
 const tellCorrection = (before: CorrectedSpecimen, after: CorrectedSpecimen): void => {
-  const shown = after.correction.tokens.map((t, i) => (after.replaced[i] === true ? `[${t.text.trim()}]` : t.text))
-  const spaced = shown.map((text, i) => (after.replaced[i] === true && i > 0 ? ` ${text}` : text)).join('')
+  const shown = after.correction.tokens
+    .map((t, i) => (after.replaced[i] === true ? bracketed(t.text) : t.text))
+    .join('')
   print(`\n  original   ${after.original}`)
-  print(`  corrupted  ${spaced.trim()}`)
+  print(`  corrupted  ${shown.trim()}`)
   print(`  before     ${before.correction.corrected.trim()}`)
   print(`  after      ${after.correction.corrected.trim()}`)
   const doubts = after.correction.tokens.flatMap((t, i) =>
@@ -163,6 +164,10 @@ const tellCorrection = (before: CorrectedSpecimen, after: CorrectedSpecimen): vo
   )
   print(`  replaced?  ${doubts.join(', ')}`)
 }
+
+/** ` word` -> ` [word]`: the space stays outside. */
+const bracketed = (text: string): string =>
+  text.length > 1 && text.startsWith(' ') ? ` [${text.slice(1)}]` : `[${text}]`
 
 const auc = (x: number | undefined): string => x?.toFixed(3) ?? '-'
 const thousands = (n: number): string => n.toLocaleString('en')
