@@ -25,7 +25,7 @@ export const specimens = (
   )
   const stride = Math.max(1, Math.floor(sentences.length / count))
   const chosen: Specimen[] = []
-  for (let i = 0; i < sentences.length && chosen.length < count; i += stride) {
+  for (let i = stride >> 1; i < sentences.length && chosen.length < count; i += stride) {
     const original = sentences[i]!
     const row = Int32Array.of(tokenizer.specials.cls!, ...tokenizer.encode(original))
     if (row.length > longest) continue
