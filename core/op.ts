@@ -107,9 +107,12 @@ export const makeNode = (op: OpSpec, params: Params, inputs: readonly Expr[]): E
   for (const n of out.shape)
     if (!Number.isSafeInteger(n) || n < 0) shapeError(op.name, 'sizes that are whole numbers', [out])
   const key = inputs.map((e) => e.hash).join()
-  const text = `${op.name}${JSON.stringify(params)}:${out.dtype}[${out.shape.join()}](${key})`
+  const text = `${op.name}${JSON.stringify(params, signOfZero)}:${out.dtype}[${out.shape.join()}](${key})`
   return new Expr(op, params, inputs, out, hashText(text), currentPath())
 }
+
+/** JSON drops the sign of -0, which is another number than 0. */
+const signOfZero = (_: string, value: unknown): unknown => (Object.is(value, -0) ? '-0' : value)
 
 /** Any number of inputs (concat). */
 export const variadic = -1 as number

@@ -25,6 +25,13 @@ const program = (): readonly Expr[] => {
 }
 
 describe('core/print', (test) => {
+  test('0 and -0 are different programs', () => {
+    assert.is.not(tensor([0]).hash, tensor([-0]).hash)
+    const [plus, minus] = [exp(tensor(0)), exp(tensor(-0))]
+    assert.is.not(plus.hash, minus.hash)
+    assert.is(exp(tensor(-0)).hash, minus.hash)
+  })
+
   test('one node a line in order of computation, equal nodes once, parameters as JSON', () =>
     assert.is(
       printProgram(program()),
