@@ -1,6 +1,7 @@
 import { sizeOf, type Aval } from './aval'
 import { roundBf16, roundF16 } from './half'
 import { asList, type Expr } from './op'
+import { isMarker } from './ops/marker'
 import { topological, useCounts } from './walk'
 
 /** Values of inputs, by name: row-major. */
@@ -13,25 +14,28 @@ export class InputError extends Error {
 
 /**
  * The meaning of expressions: float64 all the way (f16 and bf16 results are rounded as those dtypes are), one op after
- * another. The definition that every device is compared with; slow.
+ * another. The definition that every device is compared with; slow. Only what the value needs is evaluated: an input that
+ * nothing but a derivative would read needs no value.
  */
 export const evaluate = (roots: readonly Expr[], inputs: InputValues = new Map()): readonly Float64Array[] => {
-  const order = topological(roots)
-  const uses = new Map(useCounts(order))
+  const order = topological(roots, undefined, valueInputs)
+  const uses = new Map(useCounts(order, valueInputs))
   for (const root of roots) uses.set(root, (uses.get(root) ?? 0) + 1)
   const values = new Map<Expr, Float64Array>()
   for (const e of order) {
-    const args = e.inputs.map((x) => values.get(x)!)
+    const args = valueInputs(e).map((x) => values.get(x)!)
     values.set(
       e,
       e.op.name === 'input'
         ? bound(e, inputs)
         : rounded(e.op.eval(asList<Float64Array, number>(args), siteOf(e)), e.aval),
     )
-    for (const x of e.inputs) release(x, uses, values)
+    for (const x of valueInputs(e)) release(x, uses, values)
   }
   return roots.map((root) => values.get(root)!)
 }
+
+const valueInputs = (e: Expr): readonly Expr[] => (isMarker(e) ? e.inputs.slice(0, 1) : e.inputs)
 
 /** The value of one expression. */
 export const evaluateOne = (root: Expr, inputs?: InputValues): Float64Array => evaluate([root], inputs)[0]!

@@ -1,7 +1,14 @@
 import type { Expr } from './op'
 
-/** Every node that `roots` need, inputs before users. An explicit stack: graphs are thousands of nodes deep. */
-export const topological = (roots: readonly Expr[], stop?: (e: Expr) => boolean): readonly Expr[] => {
+/**
+ * Every node that `roots` need, inputs before users. An explicit stack: graphs are thousands of nodes deep. `inputsOf` says
+ * which inputs a node needs, by default all.
+ */
+export const topological = (
+  roots: readonly Expr[],
+  stop?: (e: Expr) => boolean,
+  inputsOf: (e: Expr) => readonly Expr[] = (e) => e.inputs,
+): readonly Expr[] => {
   const order: Expr[] = []
   const seen = new Set<Expr>()
   const stack: { readonly node: Expr; next: number }[] = []
@@ -14,7 +21,7 @@ export const topological = (roots: readonly Expr[], stop?: (e: Expr) => boolean)
     push(root)
     while (stack.length > 0) {
       const top = stack.at(-1)!
-      const child = stop?.(top.node) === true ? undefined : top.node.inputs[top.next]
+      const child = stop?.(top.node) === true ? undefined : inputsOf(top.node)[top.next]
       top.next += 1
       if (child !== undefined) push(child)
       else {
@@ -27,8 +34,11 @@ export const topological = (roots: readonly Expr[], stop?: (e: Expr) => boolean)
 }
 
 /** How many times each node is read as an input of another. */
-export const useCounts = (order: readonly Expr[]): ReadonlyMap<Expr, number> => {
+export const useCounts = (
+  order: readonly Expr[],
+  inputsOf: (e: Expr) => readonly Expr[] = (e) => e.inputs,
+): ReadonlyMap<Expr, number> => {
   const uses = new Map<Expr, number>()
-  for (const e of order) for (const x of e.inputs) uses.set(x, (uses.get(x) ?? 0) + 1)
+  for (const e of order) for (const x of inputsOf(e)) uses.set(x, (uses.get(x) ?? 0) + 1)
   return uses
 }

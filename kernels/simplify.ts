@@ -1,11 +1,15 @@
-import { evaluateOne, Expr, makeNode, ops, sameNode, sameShape, sizeOf, topological, type Shape } from '../core'
-
-/** Ops that compute nothing: they order things, or steer derivatives that have been taken by now. `fence` stays: it orders. */
-const isMarker = (e: Expr): boolean =>
-  e.op.name === 'variable' ||
-  e.op.name === 'stopGradient' ||
-  e.op.name === 'remat' ||
-  e.op.name.startsWith('customVjp:')
+import {
+  evaluateOne,
+  Expr,
+  isMarker,
+  makeNode,
+  ops,
+  sameNode,
+  sameShape,
+  sizeOf,
+  topological,
+  type Shape,
+} from '../core'
 
 /**
  * The graph as the plan wants it: markers gone, equal nodes shared, and what costs nothing to remove removed. Every rule

@@ -122,3 +122,13 @@ export const customVjpOp = (name: string, rule: CustomVjp): OpSpec => {
   customRules.set(op, { name, rule })
   return op
 }
+
+/**
+ * Whether a node is its first input and nothing else once derivatives have been taken: the others steer them only. `fence` is
+ * none: it orders what is computed.
+ */
+export const isMarker = (e: Expr): boolean =>
+  e.op.name === 'variable' ||
+  e.op.name === 'stopGradient' ||
+  e.op.name === 'remat' ||
+  e.op.name.startsWith('customVjp:')

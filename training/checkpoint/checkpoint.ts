@@ -73,7 +73,9 @@ export const writeCheckpoint =
         name,
         dtype === 'i32'
           ? { dtype: 'I32', shape, data: Int32Array.from(data) }
-          : { dtype: 'F32', shape, data: Float32Array.from(data) },
+          : data instanceof Float64Array
+            ? { dtype: 'F64', shape, data }
+            : { dtype: 'F32', shape, data: Float32Array.from(data) },
       )
     }
     const unsigned = { format: 1, ...header } as const

@@ -3,11 +3,16 @@ import * as t from 'io-ts'
 import { NonNegativeInt, sizeOf } from '../../core'
 import { badInput, type Fault } from '../fault'
 
+/** F64 is what the reference device computes in: its state resumes bit for bit as well. */
+export type StoredDtype = 'F32' | 'F64' | 'I32'
+const bytesPer: Readonly<Record<string, number>> = { F32: 4, F64: 8, I32: 4 }
+const isStored = (dtype: string): dtype is StoredDtype => Object.hasOwn(bytesPer, dtype)
+
 /** A named array as it is stored: little-endian, row-major. */
 export interface StoredTensor {
-  readonly dtype: 'F32' | 'I32'
+  readonly dtype: StoredDtype
   readonly shape: readonly number[]
-  readonly data: Float32Array | Int32Array
+  readonly data: Float32Array | Float64Array | Int32Array
 }
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>
@@ -75,15 +80,17 @@ export const decodeSafetensors = (bytes: Uint8Array, where: string): E.Either<Fa
       shape,
       data_offsets: [from, to],
     } = entry.right
-    if (dtype !== 'F32' && dtype !== 'I32') return wrong(`dtype F32 or I32 for "${name}"`, dtype)
-    if (to - from !== 4 * sizeOf(shape) || to > data.byteLength)
-      return wrong(
-        `${4 * sizeOf(shape)} bytes for "${name}" inside ${data.byteLength} bytes of data`,
-        `bytes ${from} to ${to}`,
-      )
+    if (!isStored(dtype)) return wrong(`dtype ${Object.keys(bytesPer).join(', ')} for "${name}"`, dtype)
+    const size = bytesPer[dtype]! * sizeOf(shape)
+    if (to - from !== size || to > data.byteLength)
+      return wrong(`${size} bytes for "${name}" inside ${data.byteLength} bytes of data`, `bytes ${from} to ${to}`)
     // A copy: the data of a file begins wherever it does, and a Buffer's own slice is a view.
     const copy = Uint8Array.from(data.subarray(from, to)).buffer
-    tensors.set(name, { dtype, shape, data: dtype === 'F32' ? new Float32Array(copy) : new Int32Array(copy) })
+    tensors.set(name, {
+      dtype,
+      shape,
+      data: dtype === 'F32' ? new Float32Array(copy) : dtype === 'F64' ? new Float64Array(copy) : new Int32Array(copy),
+    })
     spans.push([from, to, name])
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])

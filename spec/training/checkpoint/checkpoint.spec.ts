@@ -22,12 +22,14 @@ const folder = temporary()
 
 const tensors = fc.dictionary(
   fc.string({ minLength: 1, maxLength: 12 }).filter((name) => name !== '__metadata__' && name !== '__proto__'),
-  fc.tuple(fc.constantFrom('F32', 'I32'), fc.array(fc.nat(3), { maxLength: 3 })).chain(([dtype, shape]) => {
+  fc.tuple(fc.constantFrom('F32', 'F64', 'I32'), fc.array(fc.nat(3), { maxLength: 3 })).chain(([dtype, shape]) => {
     const size = shape.reduce((n, s) => n * s, 1)
     const data =
       dtype === 'F32'
         ? fc.float32Array({ minLength: size, maxLength: size })
-        : fc.int32Array({ minLength: size, maxLength: size })
+        : dtype === 'F64'
+          ? fc.float64Array({ minLength: size, maxLength: size })
+          : fc.int32Array({ minLength: size, maxLength: size })
     return data.map((d): StoredTensor => ({ dtype: dtype, shape, data: d }))
   }),
   { maxKeys: 5 },
@@ -112,6 +114,7 @@ describe('training/checkpoint/safetensors', (test) => {
       [{ a: entry(0, 4) }, 8],
       [{ a: entry(0, 8) }, 8],
       [{ a: entry(0, 4, 'F64') }, 4],
+      [{ a: entry(0, 4, 'BF16') }, 4],
       [{ a: 3 }, 4],
       [[], 0],
       [{ __metadata__: { k: 1 } }, 0],

@@ -58,6 +58,48 @@ describe('training/cli: pretrain', (test) => {
     assert.ok(readdirSync(join(folder, 'again', 'previous-1')).includes('step-00000012.safetensors'))
   })
 
+  test('the reference device trains too, and agrees', async () => {
+    const { code, stdout, stderr } = await run('reference', '--device', 'reference', '--steps', '2', '--warmup', '2')
+    assert.is(code, 0, stderr)
+    const webasm = jsonLines((await run('two', '--steps', '2', '--warmup', '2')).stdout)
+    jsonLines(stdout).forEach((line, i) => {
+      for (const key of ['loss', 'mlm', 'clm', 'rtd', 'gradNorm'])
+        if (i < 2) {
+          const [got, want] = [webasm[i]![key] as number, line[key] as number]
+          assert.ok(Math.abs(got - want) <= 1e-5 * Math.abs(want), `${key} of step ${i + 1}: ${got}, ${want}`)
+        }
+    })
+    assert.is(jsonLines(stdout)[0]!['backend'], 'reference')
+  })
+
+  test('a run on the reference device resumes bit for bit: its checkpoints hold float64', async () => {
+    const args = ['--device', 'reference', '--save-every', '1']
+    const all = lines(await run('reference-whole', ...args, '--steps', '3'))
+    const killed = await emend(
+      [
+        'pretrain',
+        '--json',
+        '--corpus',
+        text,
+        '--config',
+        config,
+        '--out',
+        join(folder, 'reference-killed'),
+        ...args,
+        '--steps',
+        '3',
+      ],
+      {
+        watch: (out, child) => {
+          if (out.includes('"step":2,')) child.kill('SIGKILL')
+        },
+      },
+    )
+    assert.is(killed.code, null)
+    const resumed = lines(await run('reference-killed', ...args, '--steps', '3', '--resume'))
+    assert.equal(resumed, all.slice(all.length - resumed.length))
+  })
+
   test('another seed gives other numbers', async () => {
     assert.not.equal(lines(await run('seed', '--seed', '2')), lines(await whole))
   })
