@@ -7,6 +7,7 @@ import type { PairParams } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { mlm, tNlrV5, type Objective } from '../objectives'
+import { checkedObjective } from './checked-objective'
 
 /** Objectives by the name that `--objective` takes. */
 export const objectives: Readonly<Record<string, Objective<PairParams>>> = { 't-nlrv5': tNlrV5, mlm }
@@ -35,5 +36,5 @@ export const loadObjective =
         badInput('--objective', file, `an exported function "${exported}"`, others === '' ? 'no exports' : others),
       )
     }
-    return E.right(objective as Objective<PairParams>)
+    return E.right(checkedObjective(file, objective as (...args: readonly unknown[]) => unknown))
   }

@@ -9,6 +9,7 @@ import { badInput, ofRun, type Fault } from '../fault'
 import { openTrainer, type Trainer } from '../loop'
 import type { LossFn } from '../objectives'
 import { adamW, linearWarmupDecay } from '../optim'
+import { ObjectiveFault } from './checked-objective'
 import { modelOf, type PretrainConfig } from './config'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
@@ -32,6 +33,17 @@ export interface OpenRun {
 
 /** Check and compile everything that a run needs: what is wrong comes out here, before anything is written. */
 export const openRun =
+  (config: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
+  async () => {
+    try {
+      return await openChecked(config, resume)()
+    } catch (error) {
+      if (error instanceof ObjectiveFault) return E.left(error.fault)
+      throw error
+    }
+  }
+
+const openChecked =
   (config: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
   async () => {
     const objective = await loadObjective(config.objective)()

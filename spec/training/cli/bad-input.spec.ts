@@ -149,6 +149,31 @@ describe('training/cli: bad input to pretrain', (test) => {
     )
   })
 
+  test('a user objective that throws, or returns what is no loss: one error that names the file', async () => {
+    const module = put(
+      'careless.mjs',
+      `import { mean } from 'emend/core'
+       const loss = (p) => mean(p.embedding.token)
+       export const throws = () => () => { throw new TypeError('my own mistake') }
+       export const early = () => { throw new Error('too soon') }
+       export const nothing = () => () => undefined
+       export const number = () => () => ({ loss: 3, metrics: {} })
+       export const vector = () => (p) => ({ loss: loss(p), metrics: { big: p.embedding.token } })
+       export const taken = () => (p) => ({ loss: loss(p), metrics: { step: loss(p) } })
+       export const five = () => 5`,
+    )
+    for (const [name, words] of [
+      ['throws', /expected a loss that can be built, got TypeError: my own mistake \(file:.*careless\.mjs:3:\d+\)/],
+      ['early', /got Error: too soon/],
+      ['nothing', /expected \{ loss, metrics \}, got undefined/],
+      ['number', /expected an expression as "loss", got a number/],
+      ['vector', /a scalar expression as metric "big", got f32\[280,16\]/],
+      ['taken', /metrics with names of their own, got step/],
+      ['five', /expected a function \(params, batch, key\) .*, got a number/],
+    ] as const)
+      await attempt(['--corpus', text, '--config', config, '--objective', `${module}#${name}`], words, /careless\.mjs/)
+  })
+
   test('an --out that cannot be made', async () => {
     for (const out of [join(text, 'inside-a-file'), '/proc/emend-out']) {
       const result = await emend(['pretrain', '--json', '--out', out, '--corpus', text, '--config', config])

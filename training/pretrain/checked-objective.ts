@@ -1,0 +1,62 @@
+import { isExpr, showAval, ShapeError, type Expr } from '../../core'
+import type { PairParams } from '../../models'
+import { badInput, type Fault } from '../fault'
+import type { LossParts, Objective } from '../objectives'
+
+/** Carries a fault of a user's objective out of the building of a program; `openRun` makes it a Left. */
+export class ObjectiveFault extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.got)
+  }
+}
+
+/** Names that a line of the log has already. */
+const reserved = new Set(['step', 'loss', 'gradNorm', 'lr', 'tokens', 'tokensPerSecond', 'backend', 'done', 'metrics'])
+
+/**
+ * A user's objective, held to its contract each time it is called: what it throws and what it returns wrong becomes one fault
+ * that names the file. A ShapeError passes: it says more.
+ */
+export const checkedObjective =
+  (where: string, objective: (...args: readonly unknown[]) => unknown): Objective<PairParams> =>
+  (config) => {
+    const refuse = (expected: string, got: string, help?: string): never => {
+      throw new ObjectiveFault(badInput('--objective', where, expected, got, help))
+    }
+    const attempt = (call: () => unknown): unknown => {
+      try {
+        return call()
+      } catch (error) {
+        if (error instanceof ShapeError) throw error
+        return refuse('a loss that can be built', describeThrown(error))
+      }
+    }
+    const loss = attempt(() => objective(config))
+    if (typeof loss !== 'function')
+      return refuse('a function (params, batch, key) => { loss, metrics } of the config', describeValue(loss))
+    return (params, batch, key): LossParts => {
+      const parts = attempt(() => (loss as (...args: readonly unknown[]) => unknown)(params, batch, key))
+      const { loss: value, metrics = {} } = isRecord(parts) ? parts : refuse('{ loss, metrics }', describeValue(parts))
+      if (!isExpr(value)) return refuse('an expression as "loss"', describeValue(value))
+      if (!isRecord(metrics)) return refuse('a record of scalars as "metrics"', describeValue(metrics))
+      for (const [name, metric] of Object.entries(metrics)) {
+        if (reserved.has(name)) refuse(`metrics with names of their own`, name, `taken: ${[...reserved].join(', ')}`)
+        if (!isExpr(metric) || metric.aval.shape.length !== 0)
+          refuse(`a scalar expression as metric "${name}"`, describeValue(metric), 'sum(x) or mean(x) makes one')
+      }
+      return { loss: value, metrics: metrics as Readonly<Record<string, Expr>> }
+    }
+  }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !isExpr(value)
+
+const describeValue = (value: unknown): string =>
+  isExpr(value) ? showAval(value.aval) : value === null || value === undefined ? String(value) : `a ${typeof value}`
+
+/** `TypeError: x is not a function (file:///.../mine.mjs:3:5)`. */
+const describeThrown = (error: unknown): string => {
+  if (!(error instanceof Error)) return `the throw of ${describeValue(error)}`
+  const place = /\(?(file:\/\/\S+?:\d+:\d+)\)?/.exec(error.stack ?? '')?.[1]
+  return `${error.name}: ${error.message}${place === undefined ? '' : ` (${place})`}`
+}
