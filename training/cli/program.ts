@@ -9,6 +9,11 @@ import { pretrainCommand } from './pretrain'
 
 /** The command line: `emend COMMAND ...`. Sets the exit code (design.md section 7); never throws for what a user got wrong. */
 export const main = async (argv: readonly string[]): Promise<void> => {
+  // A reader that has seen enough (`| head`) ends the command; what it had saved stays.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(0)
+  })
   let outcome: Promise<Outcome> | undefined
   const run = (started: Promise<Outcome>): void => {
     outcome = started
