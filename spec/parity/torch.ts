@@ -61,7 +61,7 @@ let found: Promise<string | null> | undefined
 /** The Python with torch, looked for once; where there is none a SKIP line says so, which CI counts as a failure. */
 export const torchPython = (): Promise<string | null> => {
   found ??= findTorchPython().then((python) => {
-    if (python === null) console.log(`SKIP parity: none of ${candidates().join(', ')} has torch`)
+    if (python === null) console.log(`\nSKIP parity: none of ${candidates().join(', ')} has torch`)
     return python
   })
   return found

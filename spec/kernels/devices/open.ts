@@ -12,7 +12,7 @@ export const openGpujs = (mode: GpujsMode): Promise<Device | null> => {
     if (E.isRight(result)) return result.right
     const { what, expected, got } = result.left
     if (mode !== 'webgpu') throw new Error(`${what}: expected ${expected}, got ${got}`)
-    console.log(`SKIP webgpu: ${got}`)
+    console.log(`\nSKIP webgpu: ${got}`) // at the start of a line: dots of passed tests stand before it
     return null
   })
   opened.set(mode, opening)
