@@ -10,7 +10,7 @@ export interface Arena {
 }
 
 /** From the step that writes a buffer to the last that reads it, both included: no kernel may read its own output. */
-interface Life {
+export interface Life {
   readonly from: number
   readonly to: number
 }
@@ -20,18 +20,24 @@ interface Life {
  * new one. What no step frees lives to the end.
  * source  "greedy by size for shared objects", Pisarchyk and Lee 2020, arXiv:2001.03288, §4.2
  */
-export const assignSlots = (steps: readonly KernelStep[], buffers: readonly PlanBuffer[]): Arena => {
-  const lives = livesOf(steps)
-  const slotOf = new Array<number | undefined>(buffers.length).fill(undefined)
+export const assignSlots = (steps: readonly KernelStep[], buffers: readonly PlanBuffer[]): Arena =>
+  slotsFor(
+    livesOf(steps),
+    buffers.map((b) => byteSize(b)),
+  )
+
+/** Slots for buffers with the given lives, by buffer; `sizes` in bytes. */
+export const slotsFor = (lives: ReadonlyMap<number, Life>, sizes: readonly number[]): Arena => {
+  const slotOf = new Array<number | undefined>(sizes.length).fill(undefined)
   const slotBytes: number[] = []
   const taken: Life[][] = [] // by slot, in order of time
-  const order = [...lives.keys()].sort((a, b) => byteSize(buffers[b]!) - byteSize(buffers[a]!) || a - b)
+  const order = [...lives.keys()].sort((a, b) => sizes[b]! - sizes[a]! || a - b)
   for (const b of order) {
     const life = lives.get(b)!
     let slot = slotBytes.length - 1 // slots are made from the largest down: the last that fits is the smallest
     while (slot >= 0 && !isFree(taken[slot]!, life)) slot -= 1
     if (slot < 0) {
-      slot = slotBytes.push(byteSize(buffers[b]!)) - 1
+      slot = slotBytes.push(sizes[b]!) - 1
       taken.push([])
     }
     taken[slot]!.splice(firstAfter(taken[slot]!, life), 0, life)

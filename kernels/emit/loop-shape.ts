@@ -19,25 +19,25 @@ export interface LoopShape {
   readonly reduceAxes: readonly Axis[]
   readonly roots: Roots
 }
-interface Roots {
+export interface Roots {
   readonly body: Scalar
   readonly reduced?: Scalar
   readonly count?: Scalar
 }
 
-const list = ({ body, reduced, count }: Roots): readonly Scalar[] => [
+export const rootsOf = ({ body, reduced, count }: Roots): readonly Scalar[] => [
   ...(reduced === undefined ? [] : [reduced]),
   ...(count === undefined ? [] : [count]),
   body,
 ]
-const mapRoots = (roots: Roots, f: (s: Scalar) => Scalar): Roots => ({
+export const mapRoots = (roots: Roots, f: (s: Scalar) => Scalar): Roots => ({
   body: f(roots.body),
   ...(roots.reduced === undefined ? {} : { reduced: f(roots.reduced) }),
   ...(roots.count === undefined ? {} : { count: f(roots.count) }),
 })
 
 const divisions = (roots: Roots): number =>
-  partsOf(list(roots)).atoms.filter((a) => a.tag === 'div' || a.tag === 'mod').length
+  partsOf(rootsOf(roots)).atoms.filter((a) => a.tag === 'div' || a.tag === 'mod').length
 
 export const shapeLoops = (kernel: Kernel): LoopShape => {
   const reduce = kernel.reduce
@@ -46,15 +46,17 @@ export const shapeLoops = (kernel: Kernel): LoopShape => {
     ...(reduce === undefined ? {} : { reduced: reduce.body }),
     ...(reduce?.count === undefined ? {} : { count: reduce.count }),
   }
-  const [outer, roots] = mergeFree(
-    kernel.axes.filter((a) => a.size !== 1),
-    start,
-    'm',
-  )
-  const along = (reduce?.axes ?? []).filter((a) => a.size !== 1)
+  const isWide = (a: Axis): boolean => a.size !== 1
+  return mergeLoops({ axes: kernel.axes.filter(isWide), reduceAxes: (reduce?.axes ?? []).filter(isWide), roots: start })
+}
+
+/** Neighbouring axes as one wherever no index then needs a division more. */
+export const mergeLoops = (shape: LoopShape, keepReduceAxes = false): LoopShape => {
+  const [axes, roots] = mergeFree(shape.axes, shape.roots, 'm')
+  if (keepReduceAxes) return { axes, reduceAxes: shape.reduceAxes, roots }
   // argmax names a position along its axis, count a bound of it: both have a single axis, which stays.
-  const [inner, merged] = mergeFree(along, roots, 'n')
-  return { axes: outer, reduceAxes: inner, roots: merged }
+  const [reduceAxes, merged] = mergeFree(shape.reduceAxes, roots, 'n')
+  return { axes, reduceAxes, roots: merged }
 }
 
 const mergeFree = (axes: readonly Axis[], roots: Roots, prefix: string): readonly [readonly Axis[], Roots] => {

@@ -26,7 +26,7 @@ export interface Rewriter {
   readonly scalar: (s: Scalar) => Scalar
 }
 
-export const rewriter = (axes: Renaming): Rewriter => {
+export const rewriter = (axes: Renaming, acc?: Scalar): Rewriter => {
   const seen = new Map<string, Scalar>()
   const indices = new Map<string, Index>()
 
@@ -60,8 +60,9 @@ export const rewriter = (axes: Renaming): Rewriter => {
   const remake = (s: Scalar): Scalar => {
     switch (s.tag) {
       case 'const':
-      case 'acc':
         return s
+      case 'acc':
+        return acc ?? s
       case 'load':
         return load(s.slot, index(s.index), s.type)
       case 'index':
@@ -78,6 +79,9 @@ export const rewriter = (axes: Renaming): Rewriter => {
   }
   return { index, scalar }
 }
+
+/** The scalar with something else in place of the finished reduction. */
+export const rewriteAcc = (s: Scalar, acc: Scalar): Scalar => rewriter(new Map(), acc).scalar(s)
 
 /** The scalars and indices that a scalar is made of, itself included, each once and after its parts. */
 export const partsOf = (

@@ -1,0 +1,46 @@
+import { bytesOf } from '../../../core'
+import type { BufferId, Plan } from '../../plan'
+import type { Phase } from './phases'
+import { placeOf, readsOf, type Part } from './parts'
+
+/**
+ * Outputs that may be written over a donated input: by a map that reads the input only where it writes, when nothing else reads
+ * it in that phase or later. Parameters and moments stay where they are this way.
+ */
+export const donations = (plan: Plan, phases: readonly Phase[]): ReadonlyMap<BufferId, number> => {
+  const inputOf = new Map<BufferId, number>()
+  plan.inputs.forEach(({ buffer, donated }, i) => {
+    if (donated) inputOf.set(buffer, i)
+  })
+  const lastRead = new Map<BufferId, { phase: number; readers: Part[] }>()
+  phases.forEach((phase, at) => {
+    for (const part of phase.flatMap((g) => g.parts))
+      for (const b of new Set(part.inputs)) {
+        if (!inputOf.has(b)) continue
+        const seen = lastRead.get(b)
+        if (seen?.phase === at) seen.readers.push(part)
+        else lastRead.set(b, { phase: at, readers: [part] })
+      }
+  })
+  const outputs = new Set(plan.outputs.map((o) => o.buffer))
+  const taken = new Map<BufferId, number>()
+  for (const [input, { readers }] of lastRead) {
+    const [part] = readers
+    // An input that is itself returned must not change.
+    if (readers.length !== 1 || outputs.has(input) || !outputs.has(part!.output) || taken.has(part!.output)) continue
+    if (part!.run.kind !== 'range' || part!.run.kernel.reduce !== undefined) continue
+    if (bytesOfBuffer(plan, input) !== bytesOfBuffer(plan, part!.output) || !readsInPlace(part!, input)) continue
+    taken.set(part!.output, inputOf.get(input)!)
+  }
+  return taken
+}
+
+const bytesOfBuffer = (plan: Plan, b: BufferId): string => {
+  const { shape, dtype } = plan.buffers[b]!.aval
+  return `${shape.reduce((n, m) => n * m, 1)}x${bytesOf(dtype)}`
+}
+
+const readsInPlace = (part: Part, input: BufferId): boolean => {
+  const here = placeOf(part.kernel).key
+  return readsOf(part.kernel).every(({ slot, index }) => part.inputs[slot] !== input || index.key === here)
+}

@@ -1,0 +1,146 @@
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import { showAval, sizeOf, bytesOf, type Aval } from '../../../core'
+import { scratch } from '../../emit/wasm/gemm'
+import type { Device, DeviceFault, Executable, Resident } from '../../device'
+import type { Plan } from '../../plan'
+import { findFeatures } from './features'
+import { Heap, mostBytes, OutOfMemory } from './heap'
+import { readHost, writeHost } from './host'
+import { LoadedProgram, type Machine } from './loaded'
+import { openPool } from './pool'
+import { buildProgram } from './program'
+import { release, WasmValue } from './value'
+
+export interface WasmOptions {
+  /** Worker threads; by default one for each core. Results do not depend on it. */
+  readonly threads?: number
+  /** false: one thread, on the memory of the caller, as where SharedArrayBuffer is missing. */
+  readonly shared?: boolean
+  /** false: multiply and add rounded one after the other, as where relaxed SIMD is missing. */
+  readonly fused?: boolean
+  /** Measure every step: `timesOf` an executable then tells where a run's time went. */
+  readonly timed?: boolean
+}
+
+const device = 'wasm'
+const fault = (what: string, expected: string, got: string, help?: string): DeviceFault => ({
+  _tag: 'DeviceFault',
+  device,
+  what,
+  expected,
+  got,
+  ...(help === undefined ? {} : { help }),
+})
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
+
+/** Every error of the machine as a fault of what was being done. */
+const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Either<DeviceFault, T>> => {
+  try {
+    return E.right(await body())
+  } catch (error) {
+    if (error instanceof OutOfMemory)
+      return E.left(
+        fault(
+          what,
+          `at most ${megabytes(mostBytes)} in one WebAssembly memory`,
+          `${megabytes(error.wanted)} more with ${megabytes(error.inUse)} in use`,
+          'take a smaller model or fewer sequences a step',
+        ),
+      )
+    if (error instanceof Error && !(error instanceof TypeError))
+      return E.left(fault(what, 'every thread to finish', error.message))
+    throw error
+  }
+}
+
+const defaultThreads = async (): Promise<number> => {
+  const browser = (globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } }).navigator
+  if (typeof process === 'undefined' || process.versions?.node === undefined) return browser?.hardwareConcurrency ?? 1
+  return (await import('node:os')).availableParallelism()
+}
+
+/** The processor's own device: loops and matrix products as WebAssembly SIMD, one memory, a worker for each core. */
+export const wasmDevice =
+  (options: WasmOptions = {}): TE.TaskEither<DeviceFault, Device> =>
+  () =>
+    attempt('open', async () => {
+      const features = await findFeatures()
+      const shared = options.shared ?? features.shared
+      const fused = options.fused ?? features.fused
+      const threads = shared ? (options.threads ?? (await defaultThreads())) : 1
+      const heap = new Heap(shared)
+      const scratches = Array.from({ length: threads }, () => heap.allocate(scratch.size))
+      const abort = heap.allocate(4)
+      const pool = await openPool(heap.memory, scratches, shared)
+      pool.onFailure = () => void Atomics.store(new Int32Array(heap.memory.buffer, abort, 1), 0, 1)
+      const machine: Machine = { heap, pool, abort, timed: options.timed ?? false, arena: { at: 0, bytes: 0 } }
+      return deviceOf(machine, fused, `WebAssembly SIMD${fused ? ' with fused multiply-add' : ''}, ${count(threads)}`)
+    })
+
+const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`)
+
+const deviceOf = (machine: Machine, fused: boolean, detail: string): Device => {
+  const { heap, pool } = machine
+  return {
+    name: device,
+    backend: { name: device, detail },
+    maxInputs: 64,
+    compile: (plan) => () => attempt('compile', () => compilePlan(machine, plan, fused)),
+    upload: (data, aval) => () =>
+      data.length === sizeOf(aval.shape)
+        ? attempt(`upload ${showAval(aval)}`, () => {
+            const at = heap.allocate(sizeOf(aval.shape) * bytesOf(aval.dtype))
+            writeHost(heap.memory.buffer, at, data, aval.dtype)
+            return Promise.resolve(new WasmValue(aval, { at, holders: 1 }))
+          })
+        : Promise.resolve(E.left(fault('upload', `${sizeOf(aval.shape)} numbers`, String(data.length)))),
+    read: (value) => () => {
+      const got = heldOf(value)
+      return Promise.resolve(
+        typeof got === 'string'
+          ? E.left(fault('read', 'a value of this device', got))
+          : E.right(readHost(heap.memory.buffer, got.at, value.aval)),
+      )
+    },
+    free: (values) => {
+      for (const v of values) {
+        if (!(v instanceof WasmValue) || v.cell === null) continue
+        release(heap, v.cell)
+        v.cell = null
+      }
+    },
+    close: () => pool.close(),
+  }
+}
+
+/** The memory of a value, or what is wrong with it. */
+const heldOf = (value: Resident | undefined): { readonly at: number; holders: number } | string =>
+  value instanceof WasmValue
+    ? (value.cell ?? `one of ${showAval(value.aval)} that was freed`)
+    : (value?.device ?? 'nothing')
+
+const compilePlan = async (machine: Machine, plan: Plan, fused: boolean): Promise<Executable> => {
+  const { heap } = machine
+  const program = buildProgram(plan, { shared: heap.shared, fused })
+  const loaded = await LoadedProgram.load(machine, plan, program)
+  return {
+    plan,
+    dispose: () => loaded.dispose(),
+    run: (inputs) => async () => {
+      const cells = []
+      for (const [i, { name, buffer }] of plan.inputs.entries()) {
+        const held = heldOf(inputs[i])
+        if (typeof held === 'string') return E.left(fault('run', `a value of this device for ${name}`, held))
+        const { aval } = plan.buffers[buffer]!
+        const given = inputs[i]!.aval
+        if (sizeOf(given.shape) !== sizeOf(aval.shape) || given.dtype !== aval.dtype)
+          return E.left(fault('run', `${showAval(aval)} for ${name}`, showAval(given as Aval)))
+        cells.push(held)
+      }
+      if (inputs.length !== plan.inputs.length)
+        return E.left(fault('run', `${plan.inputs.length} inputs`, String(inputs.length)))
+      return attempt('run', () => loaded.run(inputs as readonly WasmValue[]))
+    },
+  }
+}

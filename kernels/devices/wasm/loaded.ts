@@ -1,0 +1,174 @@
+import { byteSize } from '../../arena'
+import type { Plan } from '../../plan'
+import { allocatedBytes, mostBytes, OutOfMemory, type Heap } from './heap'
+import { writeHost } from './host'
+import type { Pool } from './pool'
+import type { Home, WasmProgram } from './program'
+import { release, WasmValue, type Cell } from './value'
+import { wasm } from './wasm-api'
+import type { ProgramPlace } from './worker'
+
+/** What all programs of a device share. Runs take turns, so one arena serves them all. */
+export interface Machine {
+  readonly heap: Heap
+  readonly pool: Pool
+  /** Address of the word that is 1 once a thread has failed. */
+  readonly abort: number
+  readonly timed: boolean
+  arena: { at: number; bytes: number }
+  /** The run before: the next one waits for it. */
+  turn?: Promise<unknown>
+}
+
+let programs = 0
+
+/** A program in memory, with its code in every thread. */
+export class LoadedProgram {
+  private readonly constants = new Map<number, Cell>()
+  private readonly place: ProgramPlace
+  private readonly id = programs++
+  private disposed = false
+  /** Milliseconds by step of the plan, summed over threads, since the last call: where the machine is timed. */
+  readonly times = new Map<number, number>()
+
+  private constructor(
+    private readonly machine: Machine,
+    private readonly plan: Plan,
+    private readonly program: WasmProgram,
+    private readonly at: number,
+  ) {
+    const { tables, phases } = program
+    this.place = {
+      phases,
+      phaseAt: at + tables.phaseAt,
+      taskAt: at + tables.taskAt,
+      opAt: at + tables.opAt,
+      counters: at + tables.counters,
+      abort: machine.abort,
+    }
+    loadedOf.set(plan, this)
+  }
+
+  static async load(machine: Machine, plan: Plan, program: WasmProgram): Promise<LoadedProgram> {
+    const { heap, pool } = machine
+    checkFits(machine, plan, program)
+    const { words, inside } = program.image
+    const at = heap.allocate(words.byteLength)
+    const loaded = new LoadedProgram(machine, plan, program, at)
+    const view = new Int32Array(heap.memory.buffer, at, words.length)
+    view.set(words)
+    for (const w of inside) view[w] = view[w]! + at
+    program.homes.forEach((home, buffer) => {
+      if (home?.kind !== 'constant') return
+      const cell = { at: heap.allocate(byteSize(program.buffers[buffer]!)), holders: 1 }
+      writeHost(heap.memory.buffer, cell.at, home.data, program.buffers[buffer]!.aval.dtype)
+      loaded.constants.set(buffer, cell)
+    })
+    const module = await wasm.compile(program.module)
+    await pool.tell({
+      kind: 'load',
+      program: loaded.id,
+      module,
+      functions: program.functions,
+      ops: program.stepOf.length,
+    })
+    return loaded
+  }
+
+  run(inputs: readonly WasmValue[]): Promise<readonly WasmValue[]> {
+    const before = this.machine.turn ?? Promise.resolve()
+    const mine = before.catch(() => undefined).then(() => this.runNow(inputs))
+    this.machine.turn = mine.catch(() => undefined)
+    return mine
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    const { heap, pool } = this.machine
+    void pool.tell({ kind: 'drop', program: this.id })
+    for (const cell of this.constants.values()) release(heap, cell)
+    heap.release(this.at)
+  }
+
+  private async runNow(inputs: readonly WasmValue[]): Promise<readonly WasmValue[]> {
+    const { machine, plan, program } = this
+    const { heap, pool } = machine
+    growArena(machine, program.arenaBytes)
+    const cells = inputs.map((v) => v.cell!)
+    cells.forEach((c) => (c.holders += 1)) // whatever the caller frees meanwhile
+    const outputs = new Map<number, Cell>()
+    const cellOf = (buffer: number, home: Home): Cell | undefined => {
+      if (home.kind === 'input') return cells[home.input]
+      if (home.kind === 'constant') return this.constants.get(buffer)
+      if (home.kind === 'arena') return undefined
+      let cell = outputs.get(buffer)
+      if (cell === undefined) {
+        cell = { at: heap.allocate(byteSize(program.buffers[buffer]!)), holders: 0 }
+        outputs.set(buffer, cell)
+      }
+      return cell
+    }
+    const { words, refs } = program.image
+    const placed = refs.map(({ word, buffer }) => {
+      const home = program.homes[buffer]!
+      const at = home.kind === 'arena' ? machine.arena.at + home.offset : cellOf(buffer, home)!.at
+      return [word, at] as const
+    })
+    const results = plan.outputs.map(({ buffer }, i) => {
+      const cell = cellOf(buffer, program.homes[buffer]!)!
+      cell.holders += 1
+      return new WasmValue(plan.program.outputs[i]?.value.aval ?? plan.buffers[buffer]!.aval, cell)
+    })
+    const view = new Int32Array(heap.memory.buffer, this.at, words.length)
+    for (const [word, at] of placed) view[word] = words[word]! + at
+    view.fill(0, program.tables.counters >> 2, (program.tables.counters >> 2) + 2 * program.phases)
+    const answers = await pool.tell({ kind: 'run', program: this.id, place: this.place, timed: machine.timed })
+    this.collect(answers)
+    plan.inputs.forEach(({ donated }, i) => {
+      release(heap, cells[i]!)
+      if (!donated) return
+      release(heap, cells[i]!)
+      inputs[i]!.cell = null
+    })
+    return results
+  }
+
+  private collect(answers: Awaited<ReturnType<Pool['tell']>>): void {
+    for (const answer of answers) {
+      if (answer.kind !== 'done' || answer.times === null) continue
+      const total = new Map<number, number>()
+      answer.times.forEach((ms, op) => {
+        const step = this.program.stepOf[op]!
+        total.set(step, (total.get(step) ?? 0) + ms)
+      })
+      for (const [step, ms] of total) this.times.set(step, (this.times.get(step) ?? 0) + ms)
+    }
+  }
+}
+
+const loadedOf = new WeakMap<Plan, LoadedProgram>()
+
+/** Where the time of a timed plan's runs went: milliseconds by step, all threads and runs together. */
+export const timesOf = (plan: Plan): ReadonlyMap<number, number> => loadedOf.get(plan)?.times ?? new Map()
+
+const growArena = (machine: Machine, bytes: number): void => {
+  const { arena, heap } = machine
+  if (bytes <= arena.bytes) return
+  if (arena.bytes > 0) heap.release(arena.at)
+  machine.arena = { at: 0, bytes: 0 }
+  machine.arena = { at: heap.allocate(bytes), bytes }
+}
+
+/** Refuses a plan before anything is allocated for it. */
+const checkFits = ({ heap, arena }: Machine, plan: Plan, program: WasmProgram): void => {
+  const constants = plan.constants.reduce((n, c) => n + allocatedBytes(byteSize(plan.buffers[c.buffer]!)), 0)
+  const own = program.homes.reduce(
+    (n, home, b) => n + (home?.kind === 'output' ? allocatedBytes(byteSize(program.buffers[b]!)) : 0),
+    0,
+  )
+  const inputs = plan.inputs.reduce((n, i) => n + allocatedBytes(byteSize(plan.buffers[i.buffer]!)), 0)
+  const grown = Math.max(0, program.arenaBytes - arena.bytes)
+  const wanted = program.image.words.byteLength + constants + own + grown
+  if (Math.max(heap.inUse, inputs) + wanted > mostBytes) throw new OutOfMemory(wanted, Math.max(heap.inUse, inputs))
+}

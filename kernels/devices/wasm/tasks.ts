@@ -1,0 +1,119 @@
+import { sizeOf } from '../../../core'
+import { gemmField, tile } from '../../emit/wasm/gemm'
+import type { Contraction } from '../../emit/contraction'
+import { rowGrain, type Group, type Phase } from './phases'
+import type { GemmRun, Part } from './parts'
+
+/** An operation of a task: a function on four numbers. */
+export interface Op {
+  readonly part: Part
+  /** The part's own function, or the epilogue's. */
+  readonly which: 'main' | 'epilogue'
+  readonly numbers: readonly [number, number, number, number]
+}
+export type Task = readonly Op[]
+
+/** Work worth a task of its own: some ten microseconds. */
+const taskWork = 100_000
+const mostTasks = 64
+/** Marks the scratch of the thread that runs the operation. */
+export const ownScratch = -1
+
+/** Where a phase is cut: it follows work and shapes only, never the number of threads. */
+export const tasksOf = (phase: Phase): readonly Task[] => phase.flatMap(groupTasks)
+
+const groupTasks = (group: Group): readonly Task[] => {
+  const [only] = group.parts
+  if (group.parts.length === 1 && only!.run.kind === 'gemm') return gemmTasks(only!, only!.run)
+  const work = group.parts.reduce((sum, p) => sum + p.work, 0)
+  const count = Math.min(mostTasks, Math.max(1, Math.floor(work / taskWork)))
+  const grain = rowGrain(group)
+  const rows = Math.ceil(Math.ceil(group.rows / count) / grain) * grain
+  const tasks: Task[] = []
+  for (let from = 0; from < group.rows; from += rows)
+    tasks.push(group.parts.flatMap((p) => rowsOf(p, group.rows, from, Math.min(group.rows, from + rows))))
+  return tasks
+}
+
+/** A part on rows [from, to) of `rows`. */
+const rowsOf = (part: Part, rows: number, from: number, to: number): readonly Op[] => {
+  const width = sizeOf(part.kernel.output.shape) / rows
+  if (part.run.kind === 'range') return [{ part, which: 'main', numbers: [from * width, to * width, 1, 0] }]
+  const { batch, m, n } = part.run.contraction
+  const perRow = (batch * m) / rows
+  const ops: Op[] = []
+  for (let r = from * perRow; r < to * perRow;) {
+    const [b, m0] = [Math.floor(r / m), r % m]
+    const rowsHere = Math.min(tile.m, m - m0, to * perRow - r)
+    for (let n0 = 0; n0 < n; n0 += tile.n) ops.push(...tileOps(part, part.run, b, m0, rowsHere, n0))
+    r += rowsHere
+  }
+  return ops
+}
+
+/** Tiles of a matrix product: those that share columns of B one after another, so that a thread packs them once. */
+const gemmTasks = (part: Part, run: GemmRun): readonly Task[] => {
+  const { batch, m, n, k } = run.contraction
+  const tasks: Op[][] = []
+  // Small products of a batch go together.
+  const together = Math.max(1, Math.floor(taskWork / Math.max(1, m * n * Math.max(8, k / 4))))
+  let open: Op[] = []
+  let held = 0
+  for (let b = 0; b < batch; b++) {
+    for (let n0 = 0; n0 < n; n0 += tile.n)
+      for (let m0 = 0; m0 < m; m0 += tile.m) {
+        open.push(...tileOps(part, run, b, m0, Math.min(tile.m, m - m0), n0))
+        if (together === 1) {
+          tasks.push(open)
+          open = []
+        }
+      }
+    held += 1
+    if (held >= together && open.length > 0) {
+      tasks.push(open)
+      open = []
+      held = 0
+    }
+  }
+  if (open.length > 0) tasks.push(open)
+  return tasks
+}
+
+const tileOps = (part: Part, run: GemmRun, b: number, m0: number, rows: number, n0: number): readonly Op[] => {
+  const { m, n } = run.contraction
+  const main: Op = { part, which: 'main', numbers: [b, m0, n0, ownScratch] }
+  if (run.epilogue === undefined) return [main]
+  const begin = (b * m + m0) * n + n0
+  const end = begin + Math.min(tile.n, n - n0)
+  return [main, { part, which: 'epilogue', numbers: [begin, end, rows, n] }]
+}
+
+/** Words of a gemm's descriptor beside addresses. */
+export const contractionWords = ({ a, b, c, m, n, k }: Contraction) => ({
+  m,
+  n,
+  k,
+  aKContiguous: Number(groupsTouch(a.k)),
+  bKContiguous: Number(groupsTouch(b.k)),
+  aPanels: panels(a.free, tile.rows),
+  bPanels: panels(b.free, tile.columns),
+  cPanels: panels(c.n, tile.columns),
+})
+
+/** Whether every aligned group of four lies side by side. */
+const groupsTouch = (table: Int32Array): boolean => {
+  for (let i = 0; i + 4 <= table.length; i += 4) if (!sideBySide(table, i, i + 4)) return false
+  return true
+}
+const panels = (table: Int32Array, width: number): readonly boolean[] => {
+  const flags: boolean[] = []
+  for (let i = 0; i < table.length; i += width) flags.push(i + width <= table.length && sideBySide(table, i, i + width))
+  return flags
+}
+const sideBySide = (table: Int32Array, from: number, to: number): boolean => {
+  for (let i = from + 1; i < to; i++) if (table[i] !== table[i - 1]! + 1) return false
+  return true
+}
+
+/** Number of words in a gemm's descriptor. */
+export const descriptorWords = gemmField.size

@@ -1,0 +1,23 @@
+import type { Aval } from '../../../core'
+import type { Resident } from '../../device'
+import type { Heap } from './heap'
+
+/** Allocated memory, with the number of residents that hold it. */
+export interface Cell {
+  readonly at: number
+  holders: number
+}
+
+/** A resident of the wasm device; `cell` is null once it was freed. */
+export class WasmValue implements Resident {
+  readonly device = 'wasm'
+  constructor(
+    readonly aval: Aval,
+    public cell: Cell | null,
+  ) {}
+}
+
+export const release = (heap: Heap, cell: Cell): void => {
+  cell.holders -= 1
+  if (cell.holders === 0) heap.release(cell.at)
+}

@@ -1,0 +1,118 @@
+import { f32x4, get, i32x4, set, v128, type Code } from './instructions'
+import type { FunctionBuilder } from './module'
+
+/**
+ * Elementary functions on four lanes. Every one is a fixed sequence of rounded operations without contraction, so all engines
+ * and processors give the same bits. Errors are stated in units in the last place and asserted on dense grids by
+ * spec/kernels/emit/wasm-math.spec.ts.
+ */
+type VectorFunction = (f: FunctionBuilder, x: Code) => Code
+
+const horner = (x: Code, coefficients: readonly number[]): Code =>
+  coefficients.slice(1).reduce<Code>((sum, c) => f32x4.add(f32x4.mul(sum, x), f32x4.of(c)), f32x4.of(coefficients[0]!))
+
+/** ln 2 = 0.693359375 - 2.12194440e-4, the first exact in few bits. */
+const [ln2High, ln2Low] = [0.693359375, -2.1219444e-4]
+const expTerms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 0.16666665459, 0.50000001201]
+
+/**
+ * e^x to 2 ulp: 0 below -104, infinite above 89, NaN for NaN.
+ * source  Cephes expf (Moshier): x = n ln 2 + r, e^r by a polynomial, 2^n by two factors whose exponents are in range.
+ */
+export const exp: VectorFunction = (f, x) => {
+  const [n, r, y, k, h] = locals(f, 5) as [number, number, number, number, number]
+  const power = (i: Code): Code => i32x4.shl(i32x4.add(i, i32x4.of(127)), [0x41, 23])
+  return [
+    set(r, f32x4.min(f32x4.max(x, f32x4.of(-104)), f32x4.of(89))),
+    set(n, f32x4.nearest(f32x4.mul(get(r), f32x4.of(Math.LOG2E)))),
+    set(r, f32x4.sub(f32x4.sub(get(r), f32x4.mul(get(n), f32x4.of(ln2High))), f32x4.mul(get(n), f32x4.of(ln2Low)))),
+    set(y, f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(horner(get(r), expTerms), get(r)), get(r)), get(r)), f32x4.of(1))),
+    set(k, i32x4.truncSat(get(n))),
+    set(h, i32x4.shrS(get(k), [0x41, 1])),
+    f32x4.mul(f32x4.mul(get(y), power(get(h))), power(i32x4.sub(get(k), get(h)))),
+  ]
+}
+
+const logTerms = [
+  7.0376836292e-2, -0.1151461031, 0.116769987, -0.12420140846, 0.14249322787, -0.16668057665, 0.20000714765,
+  -0.24999993993, 0.33333331174,
+]
+/** The bits of sqrt(1/2): mantissas are taken from there to sqrt(2). */
+const halfRoot = 0x3f3504f3
+
+/**
+ * ln x to 2 ulp, subnormal x included: -Infinity for 0, NaN below it and for NaN.
+ * source  Cephes logf (Moshier)
+ */
+export const log: VectorFunction = (f, x) => {
+  const [v, bits, k, m, e, y] = locals(f, 6) as [number, number, number, number, number, number]
+  const tiny = f32x4.lt(get(v), f32x4.of(2 ** -126))
+  const finite = v128.choose(f32x4.lt(get(v), f32x4.of(Infinity)), get(y), get(v))
+  const atZero = v128.choose(f32x4.eq(get(v), f32x4.of(0)), f32x4.of(-Infinity), f32x4.of(NaN))
+  return [
+    set(v, x),
+    set(bits, v128.choose(tiny, f32x4.mul(get(v), f32x4.of(2 ** 24)), get(v))),
+    set(k, i32x4.shrS(i32x4.sub(get(bits), i32x4.of(halfRoot)), [0x41, 23])),
+    set(m, f32x4.sub(i32x4.sub(get(bits), i32x4.shl(get(k), [0x41, 23])), f32x4.of(1))),
+    set(e, f32x4.add(f32x4.ofInts(get(k)), v128.and(tiny, f32x4.of(-24)))),
+    set(y, f32x4.mul(f32x4.mul(f32x4.mul(horner(get(m), logTerms), get(m)), get(m)), get(m))),
+    set(
+      y,
+      f32x4.sub(
+        f32x4.add(get(y), f32x4.mul(get(e), f32x4.of(ln2Low))),
+        f32x4.mul(f32x4.mul(get(m), get(m)), f32x4.of(0.5)),
+      ),
+    ),
+    set(y, f32x4.add(f32x4.add(get(y), get(m)), f32x4.mul(get(e), f32x4.of(ln2High)))),
+    v128.choose(f32x4.gt(get(v), f32x4.of(0)), finite, atZero),
+  ]
+}
+
+/**
+ * tanh x to 2 ulp.
+ * source  Cephes tanhf (Moshier): a polynomial below 0.625, 1 - 2 / (e^2|x| + 1) from there on.
+ */
+export const tanh: VectorFunction = (f, x) => {
+  const [v, a, z, near, far] = locals(f, 5) as [number, number, number, number, number]
+  const terms = [-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 0.133314422036, -0.333332819422]
+  return [
+    set(v, x),
+    set(a, f32x4.abs(get(v))),
+    set(z, f32x4.mul(get(v), get(v))),
+    set(near, f32x4.add(f32x4.mul(f32x4.mul(horner(get(z), terms), get(z)), get(v)), get(v))),
+    set(far, exp(f, f32x4.add(get(a), get(a)))),
+    set(far, f32x4.sub(f32x4.of(1), f32x4.div(f32x4.of(2), f32x4.add(get(far), f32x4.of(1))))),
+    set(far, v128.or(get(far), v128.and(get(v), i32x4.of(-(2 ** 31))))),
+    v128.choose(f32x4.lt(get(a), f32x4.of(0.625)), get(near), get(far)),
+  ]
+}
+
+/**
+ * erf x = x P(x²) below 1, ±(1 - Q(|x| - 1)^-4) from there on; |error| < 1.5e-7.
+ * ours: coefficients fitted by iteratively reweighted least squares (Lawson) to the error of erf; the form of the second
+ * part after Abramowitz and Stegun 1964, 7.1.27, with more terms about 1 instead of 0.
+ */
+export const erf: VectorFunction = (f, x) => {
+  const [v, a, s, q, near] = locals(f, 5) as [number, number, number, number, number]
+  const far = f32x4.sub(f32x4.of(1), f32x4.div(f32x4.of(1), get(q)))
+  return [
+    set(v, x),
+    set(a, f32x4.min(f32x4.abs(get(v)), f32x4.of(4.25))),
+    set(s, f32x4.mul(get(a), get(a))),
+    set(near, f32x4.mul(get(a), horner(get(s), erfInner))),
+    set(q, horner(f32x4.sub(get(a), f32x4.of(1)), erfOuter)),
+    set(q, f32x4.mul(get(q), get(q))),
+    set(q, f32x4.mul(get(q), get(q))),
+    v128.or(v128.choose(f32x4.lt(get(a), f32x4.of(1)), get(near), far), v128.and(get(v), i32x4.of(-(2 ** 31)))),
+  ]
+}
+export const erfInner = [
+  7.64711743568014e-5, -7.942356216989882e-4, 5.179749536960973e-3, -0.02684859130849146, 0.1128343011845391,
+  -0.37612605985180486, 1.1283791584105134,
+]
+export const erfOuter = [
+  8.669450698646953e-3, -0.021466431674180355, 0.05517791835182808, 0.01321285347872516, 0.14219601692713899,
+  0.30988883635955955, 0.6806315208036908, 1.0475780156344643, 1.5878826027879296,
+]
+
+const locals = (f: FunctionBuilder, n: number): number[] => Array.from({ length: n }, () => f.local('v128'))
