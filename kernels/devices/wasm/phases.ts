@@ -16,7 +16,7 @@ export interface Group {
 export type Phase = readonly Group[]
 
 /** Fewest rows of a group: below, threads would have nothing to share. */
-const fewestRows = 8
+const fewestRows = 16
 
 export const phasesOf = (parts: readonly Part[], buffers: readonly PlanBuffer[]): readonly Phase[] => {
   const phases: Group[][] = []
@@ -84,15 +84,14 @@ const candidates = (part: Part, groups: readonly Group[]): readonly number[] => 
   return [...found].sort((a, b) => b - a)
 }
 
-/** Rows at whose multiples a group may be cut: tiles of a matrix product stay whole. */
+/** Rows at whose multiples a group is best cut: tiles of a matrix product stay whole. */
 export const rowGrain = ({ rows, parts }: Group): number => {
   let grain = rows >= 4096 ? 16 : 1
   for (const { run } of parts) {
     if (run.kind !== 'gemm') continue
     const { m, batch } = run.contraction
-    const perBatch = Math.max(1, rows / batch) // rows of the group in one batch entry
-    const unit = batch === 1 ? Math.max(1, (tile.m * rows) / m) : perBatch
-    grain = Math.max(grain, Number.isInteger(unit) ? unit : perBatch)
+    const perBatch = rows / batch // rows of the group in one batch entry
+    grain = Math.max(grain, batch === 1 ? Math.ceil((tile.m * rows) / m) : Math.ceil(perBatch))
   }
   return grain
 }

@@ -81,7 +81,8 @@ const gemmTasks = (part: Part, run: GemmRun): readonly Task[] => {
 
 const tileOps = (part: Part, run: GemmRun, b: number, m0: number, rows: number, n0: number): readonly Op[] => {
   const { m, n } = run.contraction
-  const main: Op = { part, which: 'main', numbers: [b, m0, n0, ownScratch] }
+  const block = b * Math.ceil(n / tile.n) + n0 / tile.n
+  const main: Op = { part, which: 'main', numbers: [block, m0, m0 + rows, ownScratch] }
   if (run.epilogue === undefined) return [main]
   const begin = (b * m + m0) * n + n0
   const end = begin + Math.min(tile.n, n - n0)
@@ -105,11 +106,9 @@ const groupsTouch = (table: Int32Array): boolean => {
   for (let i = 0; i + 4 <= table.length; i += 4) if (!sideBySide(table, i, i + 4)) return false
   return true
 }
-const panels = (table: Int32Array, width: number): readonly boolean[] => {
-  const flags: boolean[] = []
-  for (let i = 0; i < table.length; i += width) flags.push(i + width <= table.length && sideBySide(table, i, i + width))
-  return flags
-}
+/** By place, whether `width` elements from there on lie side by side. */
+const panels = (table: Int32Array, width: number): readonly boolean[] =>
+  Array.from(table, (_, i) => i + width <= table.length && sideBySide(table, i, i + width))
 const sideBySide = (table: Int32Array, from: number, to: number): boolean => {
   for (let i = from + 1; i < to; i++) if (table[i] !== table[i - 1]! + 1) return false
   return true

@@ -64,7 +64,7 @@ export const makeRunner = (): RunProgram => {
         for (let op = words[task]!; op < end; op++) {
           const at = opAt + 6 * op
           const args = words[at + 1]!
-          if (args !== tag) {
+          if (words[at + 5] === -1 && args !== tag) {
             // Packed blocks belong to one step.
             tag = args
             for (let i = 0; i < 16; i++) words[tags + i] = 0

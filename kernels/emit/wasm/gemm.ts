@@ -45,7 +45,7 @@ export const gemmField = {
   /** Whether groups of four k lie side by side in A, in B. */
   aKContiguous: 15,
   bKContiguous: 16,
-  /** By panel, a byte: its rows (columns) lie side by side. */
+  /** By row (column), a byte: the panel that begins there lies side by side. */
   aPanels: 17,
   bPanels: 18,
   cPanels: 19,
@@ -201,7 +201,7 @@ const addPack = (m: ModuleBuilder, name: string, side: PackSide, dtype: DType): 
           set(p, i32.add(get(operand), place(get(free), least(f, i32.add(get(panel), i32.of(i)), get(most)), bytes))),
         ),
         set(k, get(k0)),
-        when(i32.load8(0, i32.add(field(descriptor, side.panels), i32.div(get(panel), i32.of(width)))), byRows, [
+        when(i32.load8(0, i32.add(field(descriptor, side.panels), get(panel))), byRows, [
           when(field(descriptor, side.kContiguous), byFours),
           rest,
         ]),
@@ -254,7 +254,8 @@ const addMicro = (m: ModuleBuilder, name: string, fused: boolean): number =>
   })
 
 /**
- * The gemm of a worker for operands of two dtypes: (args, batch, first row, first column, scratch) computes one tile. Blocks of
+ * The gemm of a worker for operands of two dtypes: (args, block, first row, end of rows, scratch) computes one tile, of at
+ * most tile.m rows; blocks number the columns of a batch entry by tile.n. Blocks of
  * B that the scratch already holds for this step are not packed again (`tags` are cleared when a step begins).
  */
 export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): void => {
@@ -262,14 +263,15 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
   const packB = addPack(m, `packB:${a}:${b}`, sides.b, b)
   const micro = addMicro(m, `micro:${a}:${b}`, fused)
   m.add(`gemm:${a}:${b}`, kernelSignature, (f) => {
-    const [d, batch, m0, n0, space] = [0, 1, 2, 3, 4] as const
+    const [d, block, m0, m1, space] = [0, 1, 2, 3, 4] as const
     const names = [
-      'm1',
+      'batch',
+      'n0',
       'n1',
       'K',
       'k0',
       'k1',
-      'block',
+      'packed',
       'i',
       'j',
       'pa',
@@ -278,7 +280,6 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
       'bAt',
       'cAt',
       'rows',
-      'rowTable',
       'tag',
       'r',
       's',
@@ -303,16 +304,16 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
     const notFirst = i32.gt(get(v.k0), i32.of(0))
     const whole = i32.and(
       i32.and(
-        i32.le(i32.add(get(v.i), i32.of(tile.rows)), get(v.m1)),
+        i32.le(i32.add(get(v.i), i32.of(tile.rows)), get(m1)),
         i32.le(i32.add(get(v.j), i32.of(tile.columns)), get(v.n1)),
       ),
-      i32.load8(0, i32.add(field(d, 'cPanels'), i32.div(get(v.j), i32.of(tile.columns)))),
+      i32.load8(0, i32.add(field(d, 'cPanels'), get(v.j))),
     )
     const count = (from: number, to: number, most: number): Code => least(f, i32.sub(get(to), get(from)), i32.of(most))
     const throughEdge: Code = [
       callMicro(i32.add(get(space), i32.of(scratch.edge)), i32.add(get(space), i32.of(scratch.edgeRows)), i32.of(0)),
       set(v.r, i32.of(0)),
-      whileLoop(i32.lt(get(v.r), count(v.i, v.m1, tile.rows)), [
+      whileLoop(i32.lt(get(v.r), count(v.i, m1, tile.rows)), [
         set(v.s, i32.of(0)),
         whileLoop(i32.lt(get(v.s), count(v.j, v.n1, tile.columns)), [
           set(v.cEdge, element(v.s)),
@@ -328,17 +329,19 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
     ]
     const tagWord = (i: number): Code => i32.add(i32.add(get(space), i32.of(4 * i)), i32.mul(get(v.tag), i32.of(16)))
     const isPacked = i32.and(
-      i32.and(i32.eq(i32.load(0, tagWord(0)), get(d)), i32.eq(i32.load(0, tagWord(1)), get(batch))),
-      i32.and(i32.eq(i32.load(0, tagWord(2)), get(n0)), i32.eq(i32.load(0, tagWord(3)), i32.add(get(v.k0), i32.of(1)))),
+      i32.and(i32.eq(i32.load(0, tagWord(0)), get(d)), i32.eq(i32.load(0, tagWord(1)), get(block))),
+      i32.eq(i32.load(0, tagWord(2)), i32.add(get(v.k0), i32.of(1))),
     )
+    const blocks = i32.div(i32.add(field(d, 'n'), i32.of(tile.n - 1)), i32.of(tile.n))
     return [
-      set(v.m1, least(f, i32.add(get(m0), i32.of(tile.m)), field(d, 'm'))),
-      set(v.n1, least(f, i32.add(get(n0), i32.of(tile.n)), field(d, 'n'))),
+      set(v.batch, i32.div(get(block), blocks)),
+      set(v.n0, i32.mul(i32.rem(get(block), blocks), i32.of(tile.n))),
+      set(v.n1, least(f, i32.add(get(v.n0), i32.of(tile.n)), field(d, 'n'))),
       set(v.K, field(d, 'k')),
       set(v.rows, field(d, 'cRow')),
-      set(v.aAt, i32.add(field(d, 'a'), place(field(d, 'aBatch'), get(batch), bytesOf(a)))),
-      set(v.bAt, i32.add(field(d, 'b'), place(field(d, 'bBatch'), get(batch), bytesOf(b)))),
-      set(v.cAt, i32.add(field(d, 'c'), place(field(d, 'cBatch'), get(batch), 4))),
+      set(v.aAt, i32.add(field(d, 'a'), place(field(d, 'aBatch'), get(v.batch), bytesOf(a)))),
+      set(v.bAt, i32.add(field(d, 'b'), place(field(d, 'bBatch'), get(v.batch), bytesOf(b)))),
+      set(v.cAt, i32.add(field(d, 'c'), place(field(d, 'cBatch'), get(v.batch), 4))),
       // The edge tile's rows, in elements: 0, 8, 16 …
       Array.from({ length: tile.rows }, (_, i) =>
         i32.store(scratch.edgeRows + 4 * i, get(space), i32.of(i * tile.columns)),
@@ -347,30 +350,20 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
       whileLoop(i32.lt(get(v.k0), get(v.K)), [
         set(v.k1, least(f, i32.add(get(v.k0), i32.of(tile.k)), get(v.K))),
         set(v.tag, i32.rem(i32.div(get(v.k0), i32.of(tile.k)), i32.of(scratch.blocks))),
-        set(v.block, i32.add(i32.add(get(space), i32.of(scratch.b)), i32.mul(get(v.tag), i32.of(blockBytes)))),
+        set(v.packed, i32.add(i32.add(get(space), i32.of(scratch.b)), i32.mul(get(v.tag), i32.of(blockBytes)))),
         when(i32.eqz(isPacked), [
-          call(packB, get(d), get(v.bAt), get(n0), get(v.n1), get(v.k0), get(v.k1), get(v.block)),
+          call(packB, get(d), get(v.bAt), get(v.n0), get(v.n1), get(v.k0), get(v.k1), get(v.packed)),
           i32.store(0, tagWord(0), get(d)),
-          i32.store(0, tagWord(1), get(batch)),
-          i32.store(0, tagWord(2), get(n0)),
-          i32.store(0, tagWord(3), i32.add(get(v.k0), i32.of(1))),
+          i32.store(0, tagWord(1), get(block)),
+          i32.store(0, tagWord(2), i32.add(get(v.k0), i32.of(1))),
         ]),
-        call(
-          packA,
-          get(d),
-          get(v.aAt),
-          get(m0),
-          get(v.m1),
-          get(v.k0),
-          get(v.k1),
-          i32.add(get(space), i32.of(scratch.a)),
-        ),
-        set(v.j, get(n0)),
-        set(v.pb, get(v.block)),
+        call(packA, get(d), get(v.aAt), get(m0), get(m1), get(v.k0), get(v.k1), i32.add(get(space), i32.of(scratch.a))),
+        set(v.j, get(v.n0)),
+        set(v.pb, get(v.packed)),
         whileLoop(i32.lt(get(v.j), get(v.n1)), [
           set(v.i, get(m0)),
           set(v.pa, i32.add(get(space), i32.of(scratch.a))),
-          whileLoop(i32.lt(get(v.i), get(v.m1)), [
+          whileLoop(i32.lt(get(v.i), get(m1)), [
             when(
               whole,
               callMicro(
