@@ -20,10 +20,11 @@ import { kernelSignature } from './kernel'
 
 /**
  * C tile = A rows x B columns, in the manner of Goto and van de Geijn 2008 (doi:10.1145/1356052.1356053): panels of both are
- * packed into scratch that stays in the caches, and a register tile of 6 x 8 is summed over k at a time. Places come from
+ * packed into scratch that stays in the caches, and a register tile of 5 x 8 is summed over k at a time: as many sums as the registers
+ * hold beside what feeds them (V8 moves loads to the top of a loop's body, so that body is one step of k). Places come from
  * tables (see contraction.ts), so every layout takes the same road; only packing asks whether elements lie side by side.
  */
-export const tile = { m: 96, n: 256, k: 256, rows: 6, columns: 8 } as const
+export const tile = { m: 130, n: 256, k: 256, rows: 5, columns: 8 } as const
 
 /** Words of the descriptor that `args` of a gemm points to: addresses are in bytes, places in elements. */
 export const gemmField = {
@@ -157,19 +158,10 @@ const addPack = (m: ModuleBuilder, name: string, side: PackSide, dtype: DType): 
       const { setup, columns } = transposed(f, pointers.slice(i, i + 4).map(four))
       blocks.push(setup, ...columns.map((c, j) => v128.store(4 * (j * width + i), get(at), c)))
     }
-    if (width % 4 === 2) {
-      const [x, y, lo, hi] = [1, 2, 3, 4].map(() => f.local('v128')) as [number, number, number, number]
-      const base = 4 * (width - 2)
-      blocks.push(
-        set(x, four(pointers[width - 2]!)),
-        set(y, four(pointers[width - 1]!)),
-        set(lo, shuffle32([0, 4, 1, 5], get(x), get(y))),
-        set(hi, shuffle32([2, 6, 3, 7], get(x), get(y))),
-        v128.store64Lane(0, base, get(at), get(lo)),
-        v128.store64Lane(1, base + 4 * width, get(at), get(lo)),
-        v128.store64Lane(0, base + 8 * width, get(at), get(hi)),
-        v128.store64Lane(1, base + 12 * width, get(at), get(hi)),
-      )
+    for (let i = width - (width % 4); i < width; i++) {
+      const row = f.local('v128')
+      blocks.push(set(row, four(pointers[i]!)))
+      for (let j = 0; j < 4; j++) blocks.push(v128.store32Lane(j, 4 * (j * width + i), get(at), get(row)))
     }
     const byFours = whileLoop(i32.le(i32.add(get(k), i32.of(4)), get(k1)), [
       set(source, kPlace),
@@ -181,7 +173,7 @@ const addPack = (m: ModuleBuilder, name: string, side: PackSide, dtype: DType): 
     const sideBySide: Code[] = []
     for (let i = 0; i < width; i += 4) {
       const v = loadVector(f, dtype, first, i * bytes)
-      sideBySide.push(width - i >= 4 ? v128.store(4 * i, get(at), v) : v128.store64Lane(0, 4 * i, get(at), v))
+      sideBySide.push(width - i >= 4 ? v128.store(4 * i, get(at), v) : v128.store32Lane(0, 4 * i, get(at), v))
     }
     const byRows = whileLoop(i32.lt(get(k), get(k1)), [
       set(source, kPlace),
@@ -211,7 +203,7 @@ const addPack = (m: ModuleBuilder, name: string, side: PackSide, dtype: DType): 
   })
 
 /**
- * (a panel, b panel, steps of k, address of C, table of row places, whether to add to what C holds): 6 x 8 sums in registers.
+ * (a panel, b panel, steps of k, address of C, table of row places, whether to add to what C holds): 5 x 8 sums in registers.
  */
 const addMicro = (m: ModuleBuilder, name: string, fused: boolean): number =>
   m.add(name, { params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], results: [] }, (f) => {
@@ -221,26 +213,18 @@ const addMicro = (m: ModuleBuilder, name: string, fused: boolean): number =>
     const row = f.local('i32')
     const madd = (s: number, y: number): Code =>
       set(s, fused ? f32x4.relaxedMadd(get(x), get(y), get(s)) : f32x4.add(get(s), f32x4.mul(get(x), get(y))))
-    const stepAt = (u: number): Code => [
-      set(b0, v128.load(u * tile.columns * 4, get(b))),
-      set(b1, v128.load(u * tile.columns * 4 + 16, get(b))),
-      sums.map(([s0, s1], i) => [
-        set(x, v128.load32Splat((u * tile.rows + i) * 4, get(a))),
-        madd(s0, b0),
-        madd(s1, b1),
-      ]),
-    ]
-    const turn = (unroll: number): Code => [
-      Array.from({ length: unroll }, (_, u) => stepAt(u)),
-      step(a, unroll * tile.rows * 4),
-      step(b, unroll * tile.columns * 4),
-      step(count, -unroll),
+    const turn: Code = [
+      set(b0, v128.load(0, get(b))),
+      set(b1, v128.load(16, get(b))),
+      sums.map(([s0, s1], i) => [set(x, v128.load32Splat(4 * i, get(a))), madd(s0, b0), madd(s1, b1)]),
+      step(a, tile.rows * 4),
+      step(b, tile.columns * 4),
+      step(count, -1),
     ]
     const out = (i: number): Code => set(row, i32.add(get(c), place(get(rowTable), i32.of(i), 4)))
     return [
       sums.flatMap(([s0, s1]) => [set(s0, i32x4.of(0)), set(s1, i32x4.of(0))]),
-      whileLoop(i32.ge(get(count), i32.of(4)), turn(4)),
-      whileLoop(i32.gt(get(count), i32.of(0)), turn(1)),
+      whileLoop(get(count), turn),
       when(
         get(adds),
         sums.map(([s0, s1], i) => [
@@ -296,34 +280,50 @@ export const addGemm = (m: ModuleBuilder, a: DType, b: DType, fused: boolean): v
           place(field(d, 'cColumn'), i32.add(get(v.j), get(local)), 4),
         ),
       )
-    const edge = (r: number, s: number): Code =>
-      f32.load(
-        scratch.edge,
-        i32.add(get(space), i32.add(i32.mul(get(r), i32.of(4 * tile.columns)), i32.mul(get(s), i32.of(4)))),
-      )
+    const edgeAt = i32.add(
+      get(space),
+      i32.add(i32.mul(get(v.r), i32.of(4 * tile.columns)), i32.mul(get(v.s), i32.of(4))),
+    )
+    const edge = f32.load(scratch.edge, edgeAt)
     const notFirst = i32.gt(get(v.k0), i32.of(0))
-    const whole = i32.and(
-      i32.and(
-        i32.le(i32.add(get(v.i), i32.of(tile.rows)), get(m1)),
-        i32.le(i32.add(get(v.j), i32.of(tile.columns)), get(v.n1)),
-      ),
+    /** All ones where C holds an earlier part of the sum. */
+    const earlier = i32.sub(i32.of(0), notFirst)
+    const wholeColumns = i32.and(
+      i32.le(i32.add(get(v.j), i32.of(tile.columns)), get(v.n1)),
       i32.load8(0, i32.add(field(d, 'cPanels'), get(v.j))),
     )
+    const whole = i32.and(i32.le(i32.add(get(v.i), i32.of(tile.rows)), get(m1)), wholeColumns)
     const count = (from: number, to: number, most: number): Code => least(f, i32.sub(get(to), get(from)), i32.of(most))
     const throughEdge: Code = [
       callMicro(i32.add(get(space), i32.of(scratch.edge)), i32.add(get(space), i32.of(scratch.edgeRows)), i32.of(0)),
       set(v.r, i32.of(0)),
       whileLoop(i32.lt(get(v.r), count(v.i, m1, tile.rows)), [
         set(v.s, i32.of(0)),
-        whileLoop(i32.lt(get(v.s), count(v.j, v.n1, tile.columns)), [
-          set(v.cEdge, element(v.s)),
-          when(
-            notFirst,
-            f32.store(0, get(v.cEdge), f32.add(f32.load(0, get(v.cEdge)), edge(v.r, v.s))),
-            f32.store(0, get(v.cEdge), edge(v.r, v.s)),
-          ),
-          step(v.s, 1),
-        ]),
+        when(
+          wholeColumns,
+          [
+            set(v.cEdge, element(v.s)),
+            [0, 16].map((o) =>
+              v128.store(
+                o,
+                get(v.cEdge),
+                f32x4.add(
+                  v128.load(scratch.edge + o, edgeAt),
+                  v128.and(v128.load(o, get(v.cEdge)), i32x4.splat(earlier)),
+                ),
+              ),
+            ),
+          ],
+          whileLoop(i32.lt(get(v.s), count(v.j, v.n1, tile.columns)), [
+            set(v.cEdge, element(v.s)),
+            when(
+              notFirst,
+              f32.store(0, get(v.cEdge), f32.add(f32.load(0, get(v.cEdge)), edge)),
+              f32.store(0, get(v.cEdge), edge),
+            ),
+            step(v.s, 1),
+          ]),
+        ),
         step(v.r, 1),
       ]),
     ]
