@@ -33,6 +33,9 @@ export interface Operand {
 /** Element offsets, one for each value of the index. */
 export type Table = Int32Array
 
+/** Rows, columns and steps below which tiles would stand mostly empty. */
+const smallest = 4
+
 /** The contraction that a kernel is, or undefined: then it is a reduction like any other. */
 export const contractionOf = (kernel: Kernel): Contraction | undefined => {
   const { reduce } = kernel
@@ -56,6 +59,7 @@ export const contractionOf = (kernel: Kernel): Contraction | undefined => {
   const swap = last !== undefined && m.includes(last)
   const [rows, columns] = swap ? [n, m] : [m, n]
   const [left, right] = swap ? [y, x] : [x, y]
+  if ([rows, columns, k].some((axes) => sizeOf(axes.map((a) => a.size)) < smallest)) return undefined
   const strides = new Map(shape.axes.map((a, i) => [a.name, stridesOf(shape.axes.map((s) => s.size))[i]!]))
   const place = (axes: readonly Axis[]): Table => tableOf(axes, (a) => strides.get(a.name)!)
   const operand = (load: Scalar & { tag: 'load' }, free: readonly Axis[]): Operand => {

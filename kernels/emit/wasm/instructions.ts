@@ -2,13 +2,19 @@
  * WebAssembly instructions as functions of their operands: `f32x4.add(get(x), get(y))` is the code that leaves the sum.
  * source  WebAssembly core specification 2.0, §5.4; relaxed SIMD proposal (0x100 and up).
  */
-export type Code = readonly (number | Code)[]
+export type Code = readonly (number | Code | VectorConstant)[]
+/** Sixteen bytes that the module keeps as a global: V8 builds a constant in three instructions, and loads it in one. */
+export interface VectorConstant {
+  readonly bytes: readonly number[]
+}
 export type ValueType = 'i32' | 'f32' | 'f64' | 'v128'
 
-export const flatten = (code: Code, into: number[] = []): number[] => {
+/** The bytes of some code; `global` gives the number of the global that holds a constant. */
+export const flatten = (code: Code, global: (constant: VectorConstant) => number, into: number[] = []): number[] => {
   for (const part of code) {
     if (typeof part === 'number') into.push(part)
-    else flatten(part, into)
+    else if ('bytes' in part) into.push(0x23, ...unsigned(global(part)))
+    else flatten(part, global, into)
   }
   return into
 }
@@ -117,7 +123,9 @@ export const f32 = {
   promote: plain(0xbb),
 }
 
-const splatBytes = (bytes: readonly number[]): Code => [0xfd, 0x0c, ...bytes, ...bytes, ...bytes, ...bytes]
+const vectorOf = (bytes: readonly number[]): Code =>
+  bytes.every((b) => b === 0) || bytes.every((b) => b === 0xff) ? [0xfd, 0x0c, ...bytes] : [{ bytes }]
+const splatBytes = (bytes: readonly number[]): Code => vectorOf([...bytes, ...bytes, ...bytes, ...bytes])
 
 export const v128 = {
   load: access(0xfd, 0x00),
@@ -151,7 +159,7 @@ export const shuffle32 = (lanes: readonly number[], x: Code, y: Code): Code =>
 
 export const i32x4 = {
   of: (value: number): Code => splatBytes(intBytes(value)),
-  lanes: (a: number, b: number, c: number, d: number): Code => [0xfd, 0x0c, ...[a, b, c, d].flatMap(intBytes)],
+  lanes: (a: number, b: number, c: number, d: number): Code => vectorOf([a, b, c, d].flatMap(intBytes)),
   splat: simd(0x11),
   extract: lanewise(0x1b),
   replace: lanewise(0x1c),

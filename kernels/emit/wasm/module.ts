@@ -1,4 +1,4 @@
-import { flatten, unsigned, type Code, type ValueType } from './instructions'
+import { flatten, unsigned, type Code, type ValueType, type VectorConstant } from './instructions'
 
 const typeByte: Readonly<Record<ValueType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b }
 
@@ -18,9 +18,9 @@ export class FunctionBuilder {
   }
 
   /** The bytes of its body, as the code section wants them. */
-  encode(code: Code): readonly number[] {
+  encode(code: Code, global: (constant: VectorConstant) => number): readonly number[] {
     const declared = this.locals.flatMap((type) => [1, typeByte[type]])
-    const body = [...unsigned(this.locals.length), ...declared, ...flatten(code), 0x0b]
+    const body = [...unsigned(this.locals.length), ...declared, ...flatten(code, global), 0x0b]
     return [...unsigned(body.length), ...body]
   }
 }
@@ -31,6 +31,9 @@ export class ModuleBuilder {
   private readonly typeBytes: number[][] = []
   private readonly imports: { readonly name: string; readonly type: number }[] = []
   private readonly functions: { readonly name: string; readonly type: number; readonly body: readonly number[] }[] = []
+
+  /** Constants by their bytes, in order of their numbers. */
+  private readonly globals = new Map<string, number>()
 
   constructor(private readonly shared: boolean) {}
 
@@ -47,7 +50,7 @@ export class ModuleBuilder {
 
   add(name: string, signature: Signature, build: (f: FunctionBuilder) => Code): number {
     const f = new FunctionBuilder(signature.params)
-    const body = f.encode(build(f))
+    const body = f.encode(build(f), (constant) => this.globalOf(constant))
     this.functions.push({ name, type: this.typeOf(signature), body })
     return this.next - 1
   }
@@ -68,6 +71,11 @@ export class ModuleBuilder {
         3,
         this.functions.map(({ type }) => unsigned(type)),
       ),
+      // Mutable: V8 would put the value of others back into the code.
+      section(
+        6,
+        [...this.globals.keys()].map((key) => [typeByte.v128, 1, 0xfd, 0x0c, ...key.split(',').map(Number), 0x0b]),
+      ),
       section(7, exported),
       section(
         10,
@@ -83,6 +91,14 @@ export class ModuleBuilder {
       at += s.length
     }
     return out
+  }
+
+  private globalOf({ bytes }: VectorConstant): number {
+    const key = bytes.join()
+    const known = this.globals.get(key)
+    if (known !== undefined) return known
+    this.globals.set(key, this.globals.size)
+    return this.globals.size - 1
   }
 
   private typeOf({ params, results }: Signature): number {
