@@ -9,7 +9,8 @@ import { Heap, mostBytes, OutOfMemory } from './heap'
 import { readHost, writeHost } from './host'
 import { LoadedProgram, type Machine } from './loaded'
 import { openPool } from './pool'
-import { buildProgram } from './program'
+import { buildProgram, type CodeOptions } from './program'
+import { findBlas } from './blas'
 import { release, WasmValue } from './value'
 
 export interface WasmOptions {
@@ -19,9 +20,14 @@ export interface WasmOptions {
   readonly shared?: boolean
   /** false: multiply and add rounded one after the other, as where relaxed SIMD is missing. */
   readonly fused?: boolean
+  /** Who computes matrix products: the machine's BLAS, our own code, or (`auto`) the first of these that is there. */
+  readonly matmul?: MatmulChoice
   /** Measure every step: `timesOf` an executable then tells where a run's time went. */
   readonly timed?: boolean
 }
+
+export const matmulChoices = ['auto', 'wasm', 'blas'] as const
+export type MatmulChoice = (typeof matmulChoices)[number]
 
 const device = 'wasm'
 const fault = (what: string, expected: string, got: string, help?: string): DeviceFault => ({
@@ -33,6 +39,9 @@ const fault = (what: string, expected: string, got: string, help?: string): Devi
   ...(help === undefined ? {} : { help }),
 })
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
+
+/** BLAS was asked for and is not there. */
+class NoBlas extends Error {}
 
 /** Every error of the machine as a fault of what was being done. */
 const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Either<DeviceFault, T>> => {
@@ -46,6 +55,15 @@ const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Eithe
           `at most ${megabytes(mostBytes)} in one WebAssembly memory`,
           `${megabytes(error.wanted)} more with ${megabytes(error.inUse)} in use`,
           'take a smaller model or fewer sequences a step',
+        ),
+      )
+    if (error instanceof NoBlas)
+      return E.left(
+        fault(
+          what,
+          'a BLAS with cblas_sgemm and the package koffi',
+          error.message,
+          'on Debian: apt-get install libopenblas0-pthread; matmul "wasm" needs neither',
         ),
       )
     if (error instanceof Error && !(error instanceof TypeError))
@@ -69,24 +87,30 @@ export const wasmDevice =
       const shared = options.shared ?? features.shared
       const fused = options.fused ?? features.fused
       const threads = shared ? (options.threads ?? (await defaultThreads())) : 1
+      const found = options.matmul === 'wasm' || !shared ? 'not asked for' : await findBlas()
+      if (options.matmul === 'blas' && typeof found === 'string')
+        throw new NoBlas(shared ? found : 'one thread on memory of its own')
+      const blas = typeof found === 'string' ? null : found
       const heap = new Heap(shared)
       const scratches = Array.from({ length: threads }, () => heap.allocate(scratch.size))
       const abort = heap.allocate(4)
-      const pool = await openPool(heap.memory, scratches, shared)
+      const pool = await openPool(heap.memory, scratches, shared, blas)
       pool.onFailure = () => void Atomics.store(new Int32Array(heap.memory.buffer, abort, 1), 0, 1)
       const machine: Machine = { heap, pool, abort, timed: options.timed ?? false, arena: { at: 0, bytes: 0 } }
-      return deviceOf(machine, fused, `WebAssembly SIMD${fused ? ' with fused multiply-add' : ''}, ${count(threads)}`)
+      const products =
+        blas === null ? (fused ? ' with fused multiply-add' : '') : `, matrix products by ${blas.library}`
+      return deviceOf(machine, { shared, fused, blas: blas !== null }, `WebAssembly SIMD${products}, ${count(threads)}`)
     })
 
 const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`)
 
-const deviceOf = (machine: Machine, fused: boolean, detail: string): Device => {
+const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Device => {
   const { heap, pool } = machine
   return {
     name: device,
     backend: { name: device, detail },
     maxInputs: 64,
-    compile: (plan) => () => attempt('compile', () => compilePlan(machine, plan, fused)),
+    compile: (plan) => () => attempt('compile', () => compilePlan(machine, plan, options)),
     upload: (data, aval) => () =>
       data.length === sizeOf(aval.shape)
         ? attempt(`upload ${showAval(aval)}`, () => {
@@ -120,9 +144,8 @@ const heldOf = (value: Resident | undefined): { readonly at: number; holders: nu
     ? (value.cell ?? `one of ${showAval(value.aval)} that was freed`)
     : (value?.device ?? 'nothing')
 
-const compilePlan = async (machine: Machine, plan: Plan, fused: boolean): Promise<Executable> => {
-  const { heap } = machine
-  const program = buildProgram(plan, { shared: heap.shared, fused })
+const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): Promise<Executable> => {
+  const program = buildProgram(plan, options)
   const loaded = await LoadedProgram.load(machine, plan, program)
   return {
     plan,

@@ -85,13 +85,13 @@ const candidates = (part: Part, groups: readonly Group[]): readonly number[] => 
 }
 
 /** Rows at whose multiples a group is best cut: tiles of a matrix product stay whole. */
-export const rowGrain = ({ rows, parts }: Group): number => {
+export const rowGrain = ({ rows, parts }: Group, cut: { readonly m: number }): number => {
   let grain = rows >= 4096 ? 16 : 1
   for (const { run } of parts) {
     if (run.kind !== 'gemm') continue
     const { m, batch } = run.contraction
     const perBatch = rows / batch // rows of the group in one batch entry
-    grain = Math.max(grain, batch === 1 ? Math.ceil((tile.m * rows) / m) : Math.ceil(perBatch))
+    grain = Math.max(grain, batch === 1 ? Math.ceil((cut.m * rows) / m) : Math.ceil(perBatch))
   }
   return grain
 }

@@ -1,3 +1,4 @@
+import type { Blas } from './blas'
 import { threadMain, type FromWorker, type ToWorker } from './thread'
 import type { WasmMemory } from './wasm-api'
 import { makeRunner } from './worker'
@@ -25,7 +26,12 @@ const __name = (f) => f;
 const runner = (${makeRunner.toString()})();
 (${threadMain.toString()})(port, runner);`
 
-export const openPool = async (memory: WasmMemory, scratches: readonly number[], shared: boolean): Promise<Pool> => {
+export const openPool = async (
+  memory: WasmMemory,
+  scratches: readonly number[],
+  shared: boolean,
+  blas: Blas | null,
+): Promise<Pool> => {
   if (!shared) return inlinePool(memory, scratches[0]!)
   const pending = new Map<number, { readonly resolve: (m: FromWorker) => void; readonly reject: (e: Error) => void }>()
   let broken: Error | undefined
@@ -74,7 +80,7 @@ export const openPool = async (memory: WasmMemory, scratches: readonly number[],
       await Promise.all(threads.map((t) => t.end()))
     },
   }
-  await Promise.all(threads.map((t, i) => ask(t, i, { kind: 'memory', memory, scratch: scratches[i]! })))
+  await Promise.all(threads.map((t, i) => ask(t, i, { kind: 'memory', memory, scratch: scratches[i]!, blas })))
   threads.forEach((t) => t.hold(false))
   return pool
 }
@@ -89,7 +95,7 @@ const inlinePool = (memory: WasmMemory, scratch: number): Pool => {
     receive(message)
     return answer
   }
-  ask({ kind: 'memory', memory, scratch })
+  ask({ kind: 'memory', memory, scratch, blas: null })
   return {
     threads: 1,
     onFailure: undefined,

@@ -10,7 +10,9 @@ import { Image } from './image'
 import { donations } from './in-place'
 import { partsOfPlan, type GemmRun, type Part } from './parts'
 import { phasesOf, type Phase } from './phases'
-import { contractionWords, tasksOf, type Op, type Task } from './tasks'
+import { contractionWords, cutFor, tasksOf, type Op, type Task } from './tasks'
+import { callWords, type SgemmCall } from './blas-calls'
+import { blasName } from './thread'
 
 /** Where a buffer lies: in memory that comes with each run, in the device's arena, or with the program. */
 export type Home =
@@ -41,10 +43,14 @@ export interface WasmProgram {
   readonly stepOf: readonly number[]
 }
 
-export const buildProgram = (
-  plan: Plan,
-  options: { readonly shared: boolean; readonly fused: boolean },
-): WasmProgram => {
+export interface CodeOptions {
+  readonly shared: boolean
+  readonly fused: boolean
+  /** Matrix products by the machine's BLAS where their layout allows it. */
+  readonly blas: boolean
+}
+
+export const buildProgram = (plan: Plan, options: CodeOptions): WasmProgram => {
   const { parts, buffers } = partsOfPlan(plan)
   const phases = phasesOf(parts, buffers)
   const { homes, arenaBytes } = housing(plan, buffers, phases)
@@ -52,7 +58,8 @@ export const buildProgram = (
   const image = new Image()
   const argsOf = new Map<string, number>()
   /** The function and the argument block of an operation. */
-  const callOf = ({ part, which }: Op): readonly [number, number] => {
+  const callOf = ({ part, which, calls }: Op): readonly [number, number] => {
+    if (calls !== undefined) return [code.blas(), sgemms(image, part, calls)]
     const key = `${parts.indexOf(part)}:${which}`
     const { run } = part
     const isGemm = run.kind === 'gemm' && which === 'main'
@@ -64,7 +71,8 @@ export const buildProgram = (
     }
     return [fn, args]
   }
-  const tasks = phases.map(tasksOf)
+  const cut = cutFor(options.blas)
+  const tasks = phases.map((phase) => tasksOf(phase, cut))
   const ops = tasks.flat(2)
   const calls = ops.map(callOf)
   const tables = layOut(image, tasks, ops, calls)
@@ -89,7 +97,7 @@ class CodeBook {
   private readonly numbers = new Map<string, number>()
   readonly functions: string[] = []
 
-  constructor(private readonly options: { readonly shared: boolean; readonly fused: boolean }) {
+  constructor(private readonly options: CodeOptions) {
     this.module = new ModuleBuilder(options.shared)
     const ofNumber = { params: ['f64'], results: ['f64'] } as const
     this.imports = { sin: this.module.import('sin', ofNumber), cos: this.module.import('cos', ofNumber) }
@@ -103,6 +111,11 @@ class CodeBook {
     return this.number(`gemm:${a.dtype}:${b.dtype}`, () => addGemm(this.module, a.dtype, b.dtype, this.options.fused))
   }
 
+  /** Not WebAssembly: the thread calls the library itself. */
+  blas(): number {
+    return this.number(blasName, () => undefined)
+  }
+
   bytes(): Uint8Array {
     return this.module.bytes()
   }
@@ -114,6 +127,18 @@ class CodeBook {
     this.numbers.set(name, this.functions.push(name) - 1)
     return this.functions.length - 1
   }
+}
+
+/** The operands of calls of BLAS: addresses of C, A and B, the number of calls, then twelve words for each. */
+const sgemms = (image: Image, part: Part, calls: readonly SgemmCall[]): number => {
+  const { contraction } = part.run as GemmRun
+  const at = image.here
+  image.buffer(part.output)
+  image.buffer(part.inputs[contraction.a.slot]!)
+  image.buffer(part.inputs[contraction.b.slot]!)
+  image.word(calls.length)
+  for (const word of calls.flatMap(callWords)) image.word(word)
+  return at
 }
 
 /** Addresses of output and inputs. */

@@ -1,9 +1,13 @@
+import type { Blas } from './blas'
 import type { makeRunner, Operation, ProgramPlace } from './worker'
 import type { WasmMemory, WasmModule } from './wasm-api'
 
+/** Name of the function that is not WebAssembly; threadMain knows it too. */
+export const blasName = 'blas'
+
 /** What the main thread tells a worker. */
 export type ToWorker =
-  | { readonly kind: 'memory'; readonly memory: WasmMemory; readonly scratch: number }
+  | { readonly kind: 'memory'; readonly memory: WasmMemory; readonly scratch: number; readonly blas: Blas | null }
   | {
       readonly kind: 'load'
       readonly program: number
@@ -21,6 +25,15 @@ export type FromWorker =
   | { readonly kind: 'aborted' }
   | { readonly kind: 'failed'; readonly message: string }
 
+/** The parts of koffi that are used: it is found at run time, and may be missing. */
+interface Koffi {
+  readonly load: (name: string) => {
+    readonly func: (prototype: string) => (...args: readonly (number | bigint)[]) => void
+  }
+  readonly address: (view: Float32Array) => bigint
+}
+declare const require: (path: string) => unknown
+
 export interface Port {
   readonly onMessage: (receive: (message: ToWorker) => void) => void
   readonly post: (message: FromWorker) => void
@@ -36,16 +49,44 @@ export const threadMain = (port: Port, runner: ReturnType<typeof makeRunner>): v
   const programs = new Map<number, { functions: Operation[]; times: Float64Array }>()
   let memory: WasmMemory | undefined
   let scratch = 0
+  let sgemm: Operation | undefined
+  /** Calls of cblas_sgemm on the shared memory; the words are those of blas-calls.ts. */
+  const openBlas = ({ koffi, library }: Blas, buffer: ArrayBuffer): Operation => {
+    const ffi = require(koffi) as Koffi
+    const lib = ffi.load(library)
+    // Each thread takes its own share: the library must not start threads besides.
+    for (const name of ['openblas_set_num_threads', 'MKL_Set_Num_Threads', 'bli_thread_set_num_threads'])
+      try {
+        lib.func(`void ${name}(int)`)(1)
+      } catch {
+        // another library's name
+      }
+    const call = lib.func(
+      'void cblas_sgemm(int, int, int, int, int, int, float, void *, int, void *, int, float, void *, int)',
+    )
+    const base = ffi.address(new Float32Array(buffer, 0, 4))
+    return (args) => {
+      const words = new Int32Array(memory!.buffer)
+      const w = args >> 2
+      const at = (i: number): number => words[w + i]! >>> 0
+      for (let i = 4, left = words[w + 3]!; left > 0; left--, i += 12) {
+        const [ta, tb, m, n, k, a, lda, b, ldb, adds, c, ldc] = words.subarray(w + i, w + i + 12) as unknown as number[]
+        const pointer = (operand: number, moved: number): bigint => base + BigInt(at(operand) + moved)
+        call(101, ta!, tb!, m!, n!, k!, 1, pointer(1, a!), lda!, pointer(2, b!), ldb!, adds!, pointer(0, c!), ldc!)
+      }
+    }
+  }
   const handle = (message: ToWorker): FromWorker | undefined => {
     switch (message.kind) {
       case 'memory':
         memory = message.memory
         scratch = message.scratch
+        if (message.blas !== null) sgemm = openBlas(message.blas, memory.buffer)
         return { kind: 'ready' }
       case 'load': {
         const { exports } = new api.Instance(message.module, { env: { memory, sin: Math.sin, cos: Math.cos } })
         programs.set(message.program, {
-          functions: message.functions.map((name) => exports[name]!),
+          functions: message.functions.map((name) => (name === 'blas' ? sgemm! : exports[name]!)),
           times: new Float64Array(message.ops),
         })
         return { kind: 'ready' }
