@@ -14,7 +14,7 @@ const shared = {
   target: 'node20' as const,
   // fp-ts and io-ts have no `exports` map: a native ESM import of their subpaths fails, so they are bundled.
   noExternal: ['fp-ts', 'io-ts'],
-  external: ['gpu.js', 'webgpu', 'fast-check', 'uvu', 'uplot'],
+  external: ['gpu.js', 'webgpu', 'fast-check', 'uvu', 'uplot', 'koffi'],
   sourcemap: false,
   // import.meta.url in the CJS build
   shims: true,

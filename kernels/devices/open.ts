@@ -3,17 +3,22 @@ import type * as TE from 'fp-ts/TaskEither'
 import type { Device, DeviceFault } from '../device'
 import { gpujsDevice } from './gpujs'
 import { referenceDevice } from './reference'
+import { wasmDevice, type WasmOptions } from './wasm'
 
 /** Every device by name. Adding one is one line. */
-const openers: Readonly<Record<DeviceName, () => TE.TaskEither<DeviceFault, Device>>> = {
+const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskEither<DeviceFault, Device>>> = {
+  wasm: (options) => wasmDevice(options),
   reference: () => () => Promise.resolve(E.right(referenceDevice())),
   'gpujs:cpu': () => gpujsDevice('cpu'),
   'gpujs:webasm': () => gpujsDevice('webasm'),
   'gpujs:webgpu': () => gpujsDevice('webgpu'),
 }
 
-export const deviceNames = ['reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const
+export const deviceNames = ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const
 export type DeviceName = (typeof deviceNames)[number]
+
+/** What can be chosen of the processor's own device; the others have no such choices. */
+export type DeviceOptions = Pick<WasmOptions, 'threads' | 'matmul'>
 
 /** What a device is or why it cannot be had, found by opening it. */
 export interface Probe {
@@ -32,22 +37,33 @@ export const probeDevices = async (): Promise<readonly Probe[]> => {
 }
 
 /**
- * Open a device by name, or the best there is: `auto` takes a real GPU adapter (never a software one), else gpujs:webasm.
+ * Open a device by name, or the best there is: `auto` takes a real GPU adapter (never a software one), else wasm, and wasm
+ * wherever options of it are given.
  * A device that this machine lacks is a fault that names those it has.
  */
 export const openDevice =
-  (name: DeviceName | 'auto'): TE.TaskEither<DeviceFault, Device> =>
+  (name: DeviceName | 'auto', options: DeviceOptions = {}): TE.TaskEither<DeviceFault, Device> =>
   async () => {
+    const [given] = Object.keys(options)
+    if (given !== undefined && name !== 'auto' && name !== 'wasm')
+      return E.left({
+        _tag: 'DeviceFault',
+        device: name,
+        what: 'open',
+        expected: `no ${given}: it is for the wasm device`,
+        got: JSON.stringify(options),
+      })
     if (name !== 'auto') {
-      const device = await openers[name]()()
+      const device = await openers[name](options)()
       return E.isRight(device) ? device : E.left(await withAlternatives(device.left))
     }
+    if (given !== undefined) return wasmDevice(options)()
     const gpu = await openers['gpujs:webgpu']()()
     if (E.isRight(gpu)) {
       if (!gpu.right.backend.isSoftware) return gpu
       await gpu.right.close()
     }
-    return openers['gpujs:webasm']()()
+    return wasmDevice()()
   }
 
 const withAlternatives = async (fault: DeviceFault): Promise<DeviceFault> => {

@@ -7,7 +7,7 @@ import { describeError } from '../checkpoint/atomic-write'
 import { openCorrector, type Correction } from '../correct/corrector'
 import { openPair } from '../correct/open'
 import { badInput, ofRun, type Fault } from '../fault'
-import { deviceNames, type DeviceName } from '../../kernels'
+import { deviceNames, matmulChoices, type DeviceName, type MatmulChoice } from '../../kernels'
 import { openNamed } from '../pretrain/device'
 import { uploadAll } from '../runner'
 import { deviceOption, numeric, type Flags } from './options'
@@ -34,7 +34,10 @@ const runCorrect = async (text: string | undefined, flags: Flags): Promise<Outco
   if (E.isLeft(texts)) return E.left([texts.left])
   const pair = await openPair(String(flags['from']))()
   if (E.isLeft(pair)) return E.left([pair.left])
-  const opened = await openNamed((flags['device'] ?? 'auto') as DeviceName | 'auto')()
+  const opened = await openNamed((flags['device'] ?? 'auto') as DeviceName | 'auto', {
+    threads: Number(flags['threads'] ?? 0),
+    matmul: (flags['matmul'] ?? 'auto') as MatmulChoice,
+  })()
   if (E.isLeft(opened)) return E.left([opened.left])
   const device = opened.right
   try {
@@ -65,7 +68,10 @@ const runCorrect = async (text: string | undefined, flags: Flags): Promise<Outco
   }
 }
 
-const argumentFaults = (text: string | undefined, { file, threshold, device }: Flags): readonly Fault[] => [
+const argumentFaults = (
+  text: string | undefined,
+  { file, threshold, device, threads, matmul }: Flags,
+): readonly Fault[] => [
   ...(text !== undefined && file !== undefined ? [badInput('correct', '', 'a text or --file', 'both')] : []),
   ...(threshold === undefined || (typeof threshold === 'number' && threshold >= 0 && threshold <= 1)
     ? []
@@ -73,6 +79,12 @@ const argumentFaults = (text: string | undefined, { file, threshold, device }: F
   ...(device === undefined || device === 'auto' || deviceNames.some((name) => name === device)
     ? []
     : [badInput('--device', '', ['auto', ...deviceNames].join(' | '), JSON.stringify(device))]),
+  ...(threads === undefined || (Number.isInteger(threads) && Number(threads) >= 0)
+    ? []
+    : [badInput('--threads', '', 'a whole number, 0 or more', JSON.stringify(threads))]),
+  ...(matmul === undefined || matmulChoices.some((name) => name === matmul)
+    ? []
+    : [badInput('--matmul', '', matmulChoices.join(' | '), JSON.stringify(matmul))]),
 ]
 
 const textsOf =

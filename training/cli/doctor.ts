@@ -46,8 +46,8 @@ const asJson = ({ name, result }: Probe): Readonly<Record<string, unknown>> =>
     ? { name, works: true, detail: result.right.detail, isSoftware: result.right.isSoftware ?? false }
     : { name, works: false, expected: result.left.expected, got: result.left.got, help: result.left.help }
 
-/** A GPU that is one, else gpu.js's WebAssembly: the rule of `openDevice`. */
+/** A GPU that is one, else wasm: the rule of `openDevice`. */
 const autoOf = (probes: readonly Probe[]): string =>
   probes.some(({ name, result }) => name === 'gpujs:webgpu' && E.isRight(result) && result.right.isSoftware !== true)
     ? 'gpujs:webgpu'
-    : 'gpujs:webasm'
+    : 'wasm'

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { deviceNames } from '../../kernels'
+import { deviceNames, matmulChoices } from '../../kernels'
 import { presetNames } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
@@ -15,7 +15,11 @@ export const numeric = (text: string): number | string =>
 
 const deviceHelp = `auto | ${deviceNames.join(' | ')}`
 
-export const deviceOption = (command: Command): Command => command.option('--device <name>', deviceHelp)
+export const deviceOption = (command: Command): Command =>
+  command
+    .option('--device <name>', deviceHelp)
+    .option('--threads <n>', 'threads of the wasm device; 0: one for each core (default 0)', numeric)
+    .option('--matmul <name>', `${matmulChoices.join(' | ')}: matrix products of the wasm device (default auto)`)
 
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>

@@ -10,7 +10,7 @@ import {
   Uint32,
   type CodecFault,
 } from '../../core'
-import { deviceNames } from '../../kernels'
+import { deviceNames, matmulChoices } from '../../kernels'
 import { presetNames, presets, validatePair, type PairConfig, type Preset, type PresetName } from '../../models'
 
 const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
@@ -56,6 +56,8 @@ export const PretrainOptions = closed(
     clip: t.union([PositiveNumber, t.literal(0)], 'a number ≥ 0'), // greatest gradient norm; 0: no clipping
     seed: Uint32,
     device: oneOf(['auto', ...deviceNames] as const),
+    threads: NonNegativeInt, // of the wasm device; 0: one for each core
+    matmul: oneOf(matmulChoices), // of the wasm device
     out: t.string,
     saveEvery: PositiveInt, // steps between checkpoints
     heldOut: Rate, // share of the documents kept for evaluation
@@ -90,6 +92,8 @@ const defaults = {
   clip: 2, // recipe 3.1, the ++ settings
   seed: 1,
   device: 'auto',
+  threads: 0,
+  matmul: 'auto',
   out: 'runs/pretrain',
   heldOut: 0.05,
   evalBatches: 16,

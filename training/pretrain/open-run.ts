@@ -53,7 +53,7 @@ const openChecked =
     const isStarted = resume && (await holdsRun(config.out))
     const tokenizer = isStarted ? await readTokenizer(config.out)() : E.right(undefined)
     if (E.isLeft(tokenizer)) return tokenizer
-    const device = await openNamed(config.device)()
+    const device = await openNamed(config.device, config)()
     if (E.isLeft(device)) return device
     const corpus = await loadCorpus(
       {
@@ -150,6 +150,8 @@ const identityOf = (config: PretrainConfig, corpus: Corpus): Readonly<Record<str
     out: _out,
     saveEvery: _saveEvery,
     device: _device,
+    threads: _threads,
+    matmul: _matmul,
     evalBatches: _evalBatches,
     corpus: _files,
     ...rest

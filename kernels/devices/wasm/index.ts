@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { showAval, sizeOf, bytesOf, type Aval } from '../../../core'
+import { showAval, sizeOf, bytesOf } from '../../../core'
 import { scratch } from '../../emit/wasm/gemm'
 import type { Device, DeviceFault, Executable, Resident } from '../../device'
 import type { Plan } from '../../plan'
@@ -119,14 +119,12 @@ const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Devic
             return Promise.resolve(new WasmValue(aval, { at, holders: 1 }))
           })
         : Promise.resolve(E.left(fault('upload', `${sizeOf(aval.shape)} numbers`, String(data.length)))),
-    read: (value) => () => {
-      const got = heldOf(value)
-      return Promise.resolve(
-        typeof got === 'string'
-          ? E.left(fault('read', 'a value of this device', got))
-          : E.right(readHost(heap.memory.buffer, got.at, value.aval)),
-      )
-    },
+    read: (value) => () =>
+      Promise.resolve(
+        value instanceof WasmValue && value.cell !== null
+          ? E.right(readHost(heap.memory.buffer, value.cell.at, value.aval))
+          : E.left(fault('read', 'a value of this device', describeResident(value))),
+      ),
     free: (values) => {
       for (const v of values) {
         if (!(v instanceof WasmValue) || v.cell === null) continue
@@ -138,11 +136,8 @@ const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Devic
   }
 }
 
-/** The memory of a value, or what is wrong with it. */
-const heldOf = (value: Resident | undefined): { readonly at: number; holders: number } | string =>
-  value instanceof WasmValue
-    ? (value.cell ?? `one of ${showAval(value.aval)} that was freed`)
-    : (value?.device ?? 'nothing')
+const describeResident = (value: Resident | undefined): string =>
+  value instanceof WasmValue ? `one of ${showAval(value.aval)} that was freed` : (value?.device ?? 'nothing')
 
 const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): Promise<Executable> => {
   const program = buildProgram(plan, options)
@@ -151,19 +146,19 @@ const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): 
     plan,
     dispose: () => loaded.dispose(),
     run: (inputs) => async () => {
-      const cells = []
-      for (const [i, { name, buffer }] of plan.inputs.entries()) {
-        const held = heldOf(inputs[i])
-        if (typeof held === 'string') return E.left(fault('run', `a value of this device for ${name}`, held))
-        const { aval } = plan.buffers[buffer]!
-        const given = inputs[i]!.aval
-        if (sizeOf(given.shape) !== sizeOf(aval.shape) || given.dtype !== aval.dtype)
-          return E.left(fault('run', `${showAval(aval)} for ${name}`, showAval(given as Aval)))
-        cells.push(held)
-      }
       if (inputs.length !== plan.inputs.length)
         return E.left(fault('run', `${plan.inputs.length} inputs`, String(inputs.length)))
-      return attempt('run', () => loaded.run(inputs as readonly WasmValue[]))
+      const values: WasmValue[] = []
+      for (const [i, { name, buffer }] of plan.inputs.entries()) {
+        const value = inputs[i]
+        if (!(value instanceof WasmValue) || value.cell === null)
+          return E.left(fault('run', `a value of this device for ${name}`, describeResident(value)))
+        const { aval } = plan.buffers[buffer]!
+        if (sizeOf(value.aval.shape) !== sizeOf(aval.shape) || value.aval.dtype !== aval.dtype)
+          return E.left(fault('run', `${showAval(aval)} for ${name}`, showAval(value.aval)))
+        values.push(value)
+      }
+      return attempt('run', () => loaded.run(values))
     },
   }
 }

@@ -128,7 +128,9 @@ ${source()}`
     return {
       post: (m) => worker.postMessage(m),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
-      end: async () => void (await worker.terminate()),
+      end: async () => {
+        await worker.terminate()
+      },
     }
   }
 }

@@ -18,12 +18,11 @@ import {
   type Scalar,
 } from '../../../core'
 import type { Device, HostArray, Kernel, Resident } from '../../../kernels'
-import type { GpujsMode } from '../../../kernels/devices/gpujs'
 import { describe } from '../../harness'
 import { assertClose } from '../../kit/assert-close'
 import { programs, reductionLengths, toleranceOfOne } from '../../kit/arbitraries/program'
 import { agreesOn, compareOn, planOf, runPlan, type MakePlan } from '../compare-programs'
-import { openGpujs, orThrow } from './open'
+import { orThrow } from './open'
 
 /** How many programs are compared: SwiftShader takes its time to compile. */
 export interface Counts {
@@ -48,12 +47,12 @@ const skewedPlan: MakePlan = (values, options) => {
   return { ...plan, kernels: plan.kernels.map(skewed) }
 }
 
-/** Everything that a mode of gpu.js is compared with on programs: random ones, long loops, more than 2^24 elements. */
-export const describeMode = (mode: GpujsMode, counts: Counts): void =>
-  describe(`kernels/programs on gpujs:${mode}`, (test) => {
+/** Everything that a device is compared with on programs: random ones, long loops, more than 2^24 elements. */
+export const describeDevice = (name: string, open: () => Promise<Device | null>, counts: Counts): void =>
+  describe(`kernels/programs on ${name}`, (test) => {
     const on = (title: string, body: (device: Device) => Promise<void>): void =>
       test(title, async () => {
-        const device = await openGpujs(mode)
+        const device = await open()
         if (device !== null) await body(device)
       })
 
@@ -70,7 +69,7 @@ export const describeMode = (mode: GpujsMode, counts: Counts): void =>
         endOnFailure: true,
       })
       assert.ok(result.failed)
-      assert.match(String(result.errorInstance), /fused on gpujs:.*differ at index/)
+      assert.match(String(result.errorInstance), /fused on .*differ at index/)
     })
 
     on('donated inputs are gone after a run, all others stay', async (device) => {

@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { Device } from '../../../kernels/device'
+import { wasmDevice, type WasmOptions } from '../../../kernels/devices/wasm'
 import { gpujsDevice, type GpujsMode } from '../../../kernels/devices/gpujs'
 
 const opened = new Map<GpujsMode, Promise<Device | null>>()
@@ -20,6 +21,24 @@ export const openGpujs = (mode: GpujsMode): Promise<Device | null> => {
 }
 
 export const gpujsModes: readonly GpujsMode[] = ['cpu', 'webasm', 'webgpu']
+
+const openedWasm = new Map<string, Promise<Device | null>>()
+
+/** Opens the wasm device once for each choice. BLAS may be missing on a machine: then a SKIP line says why. */
+export const openWasm = (options: WasmOptions): Promise<Device | null> => {
+  const key = JSON.stringify(options)
+  const known = openedWasm.get(key)
+  if (known !== undefined) return known
+  const opening = wasmDevice(options)().then((result) => {
+    if (E.isRight(result)) return result.right
+    const { what, expected, got } = result.left
+    if (options.matmul !== 'blas') throw new Error(`${what}: expected ${expected}, got ${got}`)
+    console.log(`\nSKIP blas: ${got}`)
+    return null
+  })
+  openedWasm.set(key, opening)
+  return opening
+}
 
 /** The gpu.js devices that open on this machine. */
 export const devicesUnderTest = async (): Promise<readonly Device[]> => {

@@ -1,3 +1,4 @@
-import { describeMode } from './compare-device'
+import { describeDevice } from './compare-device'
+import { openGpujs } from './open'
 
-describeMode('cpu', { programs: 200, long: 20, donated: 30 })
+describeDevice('gpujs:cpu', () => openGpujs('cpu'), { programs: 200, long: 20, donated: 30 })

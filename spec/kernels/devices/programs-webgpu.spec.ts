@@ -1,3 +1,4 @@
-import { describeMode } from './compare-device'
+import { describeDevice } from './compare-device'
+import { openGpujs } from './open'
 
-describeMode('webgpu', { programs: 50, long: 5, donated: 10 })
+describeDevice('gpujs:webgpu', () => openGpujs('webgpu'), { programs: 50, long: 5, donated: 10 })

@@ -67,7 +67,15 @@ const worst = (fn: VectorFunction, exact: (x: number) => number, from: number, t
 describe('kernels/emit/wasm: elementary functions', (test) => {
   test('exp is within 2 ulp on every 997th float of its range', () => {
     assert.ok(worst(exp, Math.exp, 1e-30, 88.7, 997) <= 2)
-    assert.ok(worst((f, x) => exp(f, [...x, 0xfd, 0xe1, 1]), (x) => Math.exp(-x), 1e-30, 87, 997) <= 2)
+    assert.ok(
+      worst(
+        (f, x) => exp(f, [...x, 0xfd, 0xe1, 1]),
+        (x) => Math.exp(-x),
+        1e-30,
+        87,
+        997,
+      ) <= 2,
+    )
   })
   test('log is within 2 ulp on every 997th float, subnormal ones included', () => {
     assert.ok(worst(log, Math.log, 1e-45, 3e38, 997) <= 2)
