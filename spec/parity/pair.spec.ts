@@ -3,7 +3,7 @@ import { referenceDevice } from '../../kernels'
 import type { GpujsMode } from '../../kernels/devices/gpujs'
 import { detectionWeight } from '../../training/objectives'
 import { describe } from '../harness'
-import { openGpujs } from '../kernels/devices/open'
+import { openGpujs, openWasm } from '../kernels/devices/open'
 import { assertParity, ParityError, type Numbers } from './compare'
 import { gradientsOn } from './ours'
 import { drawProblem } from './problem'
@@ -42,6 +42,14 @@ describe('parity/pair', (test) => {
     assert.is(got.size, problem.params.size + 4)
     assertParity(got, named(want), 1e-9)
   })
+
+  for (const matmul of ['wasm', 'blas'] as const)
+    test(`wasm, matrix products by ${matmul}: the same in f32`, async () => {
+      const want = await expected()
+      const device = await openWasm({ threads: 2, matmul })
+      if (want === null || device === null) return
+      assertParity(await gradientsOn(device, problem), named(want), 1e-5)
+    })
 
   const modes: readonly GpujsMode[] = ['cpu', 'webasm', 'webgpu']
   for (const mode of modes)

@@ -104,7 +104,10 @@ export class LoadedProgram {
       if (home.kind === 'arena') return undefined
       let cell = outputs.get(buffer)
       if (cell === undefined) {
-        cell = { at: heap.allocate(byteSize(program.buffers[buffer]!)), holders: 0 }
+        const over = home.over === undefined ? undefined : cells[home.over]
+        // The caller and this run: nobody else sees what is written over it.
+        if (over?.holders === 2) cell = over
+        else cell = { at: heap.allocate(byteSize(program.buffers[buffer]!)), holders: 0 }
         outputs.set(buffer, cell)
       }
       return cell
@@ -164,7 +167,8 @@ const growArena = (machine: Machine, bytes: number): void => {
 const checkFits = ({ heap, arena }: Machine, plan: Plan, program: WasmProgram): void => {
   const constants = plan.constants.reduce((n, c) => n + allocatedBytes(byteSize(plan.buffers[c.buffer]!)), 0)
   const own = program.homes.reduce(
-    (n, home, b) => n + (home?.kind === 'output' ? allocatedBytes(byteSize(program.buffers[b]!)) : 0),
+    (n, home, b) =>
+      n + (home?.kind === 'output' && home.over === undefined ? allocatedBytes(byteSize(program.buffers[b]!)) : 0),
     0,
   )
   const inputs = plan.inputs.reduce((n, i) => n + allocatedBytes(byteSize(plan.buffers[i.buffer]!)), 0)

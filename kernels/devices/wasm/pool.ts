@@ -80,7 +80,12 @@ export const openPool = async (
       await Promise.all(threads.map((t) => t.end()))
     },
   }
-  await Promise.all(threads.map((t, i) => ask(t, i, { kind: 'memory', memory, scratch: scratches[i]!, blas })))
+  try {
+    await Promise.all(threads.map((t, i) => ask(t, i, { kind: 'memory', memory, scratch: scratches[i]!, blas })))
+  } catch (error) {
+    await pool.close()
+    throw error
+  }
   threads.forEach((t) => t.hold(false))
   return pool
 }
@@ -118,7 +123,7 @@ const starter = async (): Promise<Start> => (isNode() ? nodeStarter() : browserS
 const nodeStarter = async (): Promise<Start> => {
   const { Worker } = await import('node:worker_threads')
   const text = `const { parentPort } = require('node:worker_threads');
-const port = { onMessage: (f) => parentPort.on('message', f), post: (m) => parentPort.postMessage(m) };
+const port = { onMessage: (f) => parentPort.on('message', f), post: (m) => parentPort.postMessage(m), require };
 ${source()}`
   return (listen) => {
     const worker = new Worker(text, { eval: true, execArgv: [] })

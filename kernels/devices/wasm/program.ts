@@ -17,7 +17,8 @@ import { blasName } from './thread'
 /** Where a buffer lies: in memory that comes with each run, in the device's arena, or with the program. */
 export type Home =
   | { readonly kind: 'input'; readonly input: number }
-  | { readonly kind: 'output' }
+  /** `over`: the donated input whose memory it may take, if nothing else holds that. */
+  | { readonly kind: 'output'; readonly over: number | undefined }
   | { readonly kind: 'arena'; readonly offset: number }
   | { readonly kind: 'constant'; readonly data: readonly number[] }
 
@@ -233,8 +234,7 @@ const housing = (
   for (const { buffer } of plan.outputs) {
     lives.delete(buffer)
     if (homes[buffer] !== undefined) continue
-    const input = inPlace.get(buffer)
-    homes[buffer] = input === undefined ? { kind: 'output' } : { kind: 'input', input }
+    homes[buffer] = { kind: 'output', over: inPlace.get(buffer) }
   }
   const { slotOf, slotBytes } = slotsFor(
     lives,

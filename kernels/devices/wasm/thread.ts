@@ -32,11 +32,12 @@ interface Koffi {
   }
   readonly address: (view: Float32Array) => bigint
 }
-declare const require: (path: string) => unknown
 
 export interface Port {
   readonly onMessage: (receive: (message: ToWorker) => void) => void
   readonly post: (message: FromWorker) => void
+  /** Node's: bundlers would rewrite one that stood in the text. */
+  readonly require?: (path: string) => unknown
 }
 
 /** The life of a thread. Self-contained, as `makeRunner` is: its text is the worker's source. */
@@ -52,7 +53,7 @@ export const threadMain = (port: Port, runner: ReturnType<typeof makeRunner>): v
   let sgemm: Operation | undefined
   /** Calls of cblas_sgemm on the shared memory; the words are those of blas-calls.ts. */
   const openBlas = ({ koffi, library }: Blas, buffer: ArrayBuffer): Operation => {
-    const ffi = require(koffi) as Koffi
+    const ffi = port.require!(koffi) as Koffi
     const lib = ffi.load(library)
     // Each thread takes its own share: the library must not start threads besides.
     for (const name of ['openblas_set_num_threads', 'MKL_Set_Num_Threads', 'bli_thread_set_num_threads'])

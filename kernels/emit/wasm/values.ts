@@ -2,7 +2,7 @@ import type { Atom, Axis, BinaryFn, DType, Index, Scalar, UnaryFn } from '../../
 import type { KernelInput } from '../../kernel'
 import { call, f32, f32x4, get, i32, i32x4, select, set, v128, type Code } from './instructions'
 import { fromBf16, fromF16, toBf16, toF16 } from './half'
-import type { Dependence} from './levels';
+import type { Dependence } from './levels'
 import { type Facts } from './levels'
 import { elementBytes, loadOne, loadVector } from './memory'
 import { erf, exp, log, tanh } from './math'

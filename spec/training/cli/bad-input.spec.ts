@@ -118,7 +118,7 @@ describe('training/cli: bad input to pretrain', (test) => {
         result,
         out,
         /--device gpujs:webgpu: expected a WebGPU adapter/,
-        /this machine has reference, gpujs:cpu, gpujs:webasm/,
+        /this machine has wasm, reference, gpujs:cpu, gpujs:webasm/,
       ),
     )
   })

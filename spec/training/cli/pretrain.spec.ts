@@ -267,9 +267,9 @@ describe('training/cli: correct, plan, doctor', (test) => {
     const answer = JSON.parse(stdout) as { devices: readonly { name: string; works: boolean }[]; auto: string }
     assert.equal(
       answer.devices.map((d) => d.name),
-      ['reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'],
+      ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'],
     )
-    assert.ok(answer.devices.slice(0, 3).every((d) => d.works))
+    assert.ok(answer.devices.slice(0, 4).every((d) => d.works))
   })
 
   test('every command has --help; an unknown one is refused with exit 2', async () => {
