@@ -1,4 +1,3 @@
-import { sizeOf, type Axis } from '../../../core'
 import type { Kernel } from '../../kernel'
 import { shapeLoops, type LoopShape } from '../loop-shape'
 import { partsOf } from '../rebuild'
@@ -7,6 +6,7 @@ import { get, i32, set, whileLoop, type Code } from './instructions'
 import { Dependence } from './levels'
 import { elementBytes, storeLanes } from './memory'
 import type { FunctionBuilder, ModuleBuilder, Signature } from './module'
+import { elementAddress, resultOf, setCoordinates, type KernelFrame } from './frame'
 import { reduceAcross, reduceAlong } from './reduce'
 import { Values, type KernelScope } from './values'
 import { vectorAxisOf } from './vector-axis'
@@ -21,18 +21,6 @@ const [args, begin, end, rows, stride] = [0, 1, 2, 3, 4] as const
 export interface KernelImports {
   readonly sin: number
   readonly cos: number
-}
-
-/** What the loops of a kernel are made of. */
-export interface KernelFrame {
-  readonly f: FunctionBuilder
-  readonly kernel: Kernel
-  readonly shape: LoopShape
-  readonly scope: KernelScope
-  /** Values known before all loops. */
-  readonly top: Values
-  /** Address of the output. */
-  readonly out: number
 }
 
 export const emitKernel = (m: ModuleBuilder, name: string, kernel: Kernel, imports: KernelImports): number =>
@@ -93,20 +81,6 @@ const checkBounds = (kernel: Kernel, shape: LoopShape): void => {
   }
 }
 
-/** Sets the locals of axes from a position in them; destroys it. */
-export const setCoordinates = (axes: readonly Axis[], locals: ReadonlyMap<string, number>, position: number): Code => {
-  const code: Code[] = []
-  for (let i = axes.length - 1; i >= 0; i--) {
-    const local = locals.get(axes[i]!.name)!
-    if (i === 0) code.push(set(local, get(position)))
-    else {
-      code.push(set(local, i32.rem(get(position), i32.of(axes[i]!.size))))
-      code.push(set(position, i32.div(get(position), i32.of(axes[i]!.size))))
-    }
-  }
-  return code
-}
-
 /** Rows of the fastest output axis, four elements at a time: maps, and reductions across rows. */
 const rowLoop = (frame: KernelFrame, from: number, to: number): Code => {
   const { f, kernel, shape, scope, top, out } = frame
@@ -155,13 +129,3 @@ const mapLoop = (frame: KernelFrame, rowValues: Values, c: number, stop: number,
     set(c, i32.add(get(c), i32.of(4))),
   ])
 }
-
-export const elementAddress = (target: number, c: number, kernel: Kernel): Code => {
-  const bytes = elementBytes(kernel.output.dtype)
-  return i32.add(get(target), bytes === 1 ? get(c) : i32.mul(get(c), i32.of(bytes)))
-}
-
-/** The finished value, as its dtype has it. */
-export const resultOf = (values: Values, shape: LoopShape, _: Kernel): Code => values.vector(shape.roots.body)
-
-export const isEmptyKernel = (kernel: Kernel): boolean => sizeOf(kernel.output.shape) === 0

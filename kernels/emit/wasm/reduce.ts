@@ -1,6 +1,5 @@
 import type { ReduceFn, ScalarType } from '../../../core'
-import type { KernelFrame } from './kernel'
-import { elementAddress, resultOf, setCoordinates } from './kernel'
+import { elementAddress, resultOf, setCoordinates, type KernelFrame } from './frame'
 import { f32x4, get, i32, i32x4, select, set, shuffle32, v128, when, whileLoop, type Code } from './instructions'
 import { horizontal, storeLanes, storeVector } from './memory'
 import { Values } from './values'

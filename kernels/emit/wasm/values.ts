@@ -1,4 +1,4 @@
-import type { Atom, Axis, BinaryFn, DType, Index, Scalar, UnaryFn } from '../../../core'
+import type { Atom, Axis, DType, Index, Scalar, UnaryFn } from '../../../core'
 import type { KernelInput } from '../../kernel'
 import { call, f32, f32x4, get, i32, i32x4, select, set, v128, type Code } from './instructions'
 import { fromBf16, fromF16, toBf16, toF16 } from './half'
@@ -7,6 +7,7 @@ import { type Facts } from './levels'
 import { elementBytes, loadOne, loadVector } from './memory'
 import { erf, exp, log, tanh } from './math'
 import type { FunctionBuilder } from './module'
+import { binarySingle, binaryVector, unarySingle } from './operators'
 import { threefry } from './threefry'
 
 /** What all loops of one kernel share. */
@@ -355,47 +356,4 @@ const floorMod = (f: FunctionBuilder, x: Code, by: number, positive: boolean): C
   if (positive) return i32.rem(x, i32.of(by))
   const r = f.local('i32')
   return [set(r, i32.rem(x, i32.of(by))), select(i32.lt(get(r), i32.of(0)), i32.add(get(r), i32.of(by)), get(r))]
-}
-
-const unarySingle = (fn: UnaryFn, x: Code): Code => {
-  switch (fn) {
-    case 'neg':
-      return i32.sub(i32.of(0), x)
-    case 'abs':
-      return select(i32.lt(x, i32.of(0)), i32.sub(i32.of(0), x), x)
-    case 'sign':
-      return i32.sub(i32.gt(x, i32.of(0)), i32.lt(x, i32.of(0)))
-    case 'floor':
-    case 'trunc':
-      return x
-    default:
-      throw new Error(`internal: ${fn} of an integer`)
-  }
-}
-const binarySingle = (fn: BinaryFn, x: Code, y: Code): Code => {
-  switch (fn) {
-    case 'add':
-    case 'sub':
-    case 'mul':
-    case 'eq':
-    case 'lt':
-    case 'le':
-    case 'and':
-    case 'or':
-      return i32[fn](x, y)
-    case 'max':
-      return select(i32.lt(x, y), y, x)
-    case 'min':
-      return select(i32.lt(x, y), x, y)
-    case 'div':
-      throw new Error('internal: division of integers')
-  }
-}
-const binaryVector = (fn: BinaryFn, type: Scalar['type'], x: Code, y: Code): Code => {
-  if (fn === 'and' || fn === 'or') return v128[fn](x, y)
-  if (type === 'real') return f32x4[fn](x, y)
-  // True is all ones, which as an integer is less than false.
-  if (type === 'bool' && (fn === 'lt' || fn === 'le')) return i32x4[fn](y, x)
-  if (fn === 'div') throw new Error('internal: division of integers')
-  return i32x4[fn](x, y)
 }
