@@ -12,6 +12,15 @@ export interface DeviceFault {
   readonly help?: string
 }
 
+export const faultOf = (device: string, what: string, expected: string, got: string, help?: string): DeviceFault => ({
+  _tag: 'DeviceFault',
+  device,
+  what,
+  expected,
+  got,
+  ...(help === undefined ? {} : { help }),
+})
+
 /** A value that lives where the device computes. Immutable; freed by whoever owns it. */
 export interface Resident {
   readonly aval: Aval

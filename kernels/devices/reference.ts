@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/Either'
 import * as TE from 'fp-ts/TaskEither'
 import { evaluate, sizeOf, type Aval } from '../../core'
-import type { Device, DeviceFault, Executable, HostArray, Resident } from '../device'
+import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../device'
 import type { Plan } from '../plan'
 
 /** A value of the reference device: numbers in float64. */
@@ -13,13 +13,7 @@ class ReferenceValue implements Resident {
   ) {}
 }
 
-const fault = (what: string, expected: string, got: string): DeviceFault => ({
-  _tag: 'DeviceFault',
-  device: 'reference',
-  what,
-  expected,
-  got,
-})
+const fault = (what: string, expected: string, got: string): DeviceFault => faultOf('reference', what, expected, got)
 
 /**
  * The definition of right: evaluates the expressions themselves, in float64, one op after another. No kernels, no fusion, no

@@ -1,3 +1,4 @@
+import { erfInner, erfOuter } from './coefficients'
 import type { GpujsMode } from './gpujs'
 
 /** Σ c_i x^i by Horner's rule, highest first. */
@@ -32,14 +33,6 @@ export const erfFormula = (x: string, fresh: Fresh): Formula => {
     result: `(${x} < 0 ? (-${r}) : ${r})`,
   }
 }
-const erfInner = [
-  7.64711743568014e-5, -7.942356216989882e-4, 5.179749536960973e-3, -0.02684859130849146, 0.1128343011845391,
-  -0.37612605985180486, 1.1283791584105134,
-]
-const erfOuter = [
-  8.669450698646953e-3, -0.021466431674180355, 0.05517791835182808, 0.01321285347872516, 0.14219601692713899,
-  0.30988883635955955, 0.6806315208036908, 1.0475780156344643, 1.5878826027879296,
-]
 
 /**
  * tanh(x) = x P(x²) / Q(x²) on [-7.9, 7.9], nearly ±1 beyond; never NaN for large |x|. |error| < 3e-7 in f32.

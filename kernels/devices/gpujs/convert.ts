@@ -1,7 +1,8 @@
+import { faultOf } from '../../device'
 import { sizeOf, showAval, type Aval } from '../../../core'
 import { roundBf16, roundF16 } from '../../../core/half'
 import type { HostArray } from '../../device'
-import { Faulted, faultOf } from './engine'
+import { Faulted } from './engine'
 
 /** Largest magnitude up to which a float holds every integer. */
 const exactInteger = 2 ** 24

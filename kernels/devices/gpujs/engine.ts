@@ -1,5 +1,5 @@
 import type { GpujsProgram } from '../../emit/gpujs'
-import type { Backend, DeviceFault } from '../../device'
+import { faultOf, type Backend, type DeviceFault } from '../../device'
 import type { GpujsModule, KernelCall, KernelSettings } from './types'
 
 /** What a mode of gpu.js must do for the plan runner. V is its value: a flat array, or a handle on a GPU buffer. */
@@ -27,15 +27,6 @@ export class Faulted extends Error {
     super(`${fault.device}: ${fault.what}: expected ${fault.expected}, got ${fault.got}`)
   }
 }
-
-export const faultOf = (device: string, what: string, expected: string, got: string, help?: string): DeviceFault => ({
-  _tag: 'DeviceFault',
-  device,
-  what,
-  expected,
-  got,
-  ...(help === undefined ? {} : { help }),
-})
 
 export const loadGpujs = async (): Promise<GpujsModule> => {
   const module = (await import('gpu.js')) as unknown as GpujsModule & { readonly default?: GpujsModule }

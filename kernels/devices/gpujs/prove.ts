@@ -1,7 +1,8 @@
+import { faultOf } from '../../device'
 import { aval, axisIndex, binary, load, real } from '../../../core'
 import { emitGpujs, type GpujsMode } from '../../emit/gpujs'
 import type { Kernel } from '../../kernel'
-import { Faulted, faultOf, type Engine } from './engine'
+import { Faulted, type Engine } from './engine'
 
 const x = axisIndex('x', 5)
 const doubled: Kernel = {

@@ -1,9 +1,10 @@
+import { faultOf } from '../../device'
 import { sizeOf, type Aval } from '../../../core'
 import { emitGpujs, type GpujsMode, type GpujsProgram } from '../../emit/gpujs'
 import type { Resident } from '../../device'
 import type { Kernel } from '../../kernel'
 import type { BufferId, Plan } from '../../plan'
-import { Faulted, faultOf, type Built, type Engine } from './engine'
+import { Faulted, type Built, type Engine } from './engine'
 
 /** A value with the number of residents and buffers that hold it. Null has no elements. */
 export interface Cell<V> {

@@ -1,3 +1,5 @@
+import { expTerms, halfRoot, ln2High, ln2Low, logTerms } from '../../emit/coefficients'
+
 /**
  * exp and log for gpu.js's WebAssembly code, in vector and in scalar instructions: the same steps, so the same bits in both.
  * gpu.js itself calls JavaScript's for every lane.
@@ -63,10 +65,6 @@ const vector: Lanes = {
   whole: (value) => (em) => void em.v128ConstI32x4(value, value, value, value),
 }
 
-/** ln 2 = 0.693359375 - 2.12194440e-4, the first exact in few bits. */
-const [ln2High, ln2Low] = [0.693359375, -2.1219444e-4]
-const expTerms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 0.16666665459, 0.50000001201]
-
 const shift = (l: Lanes, op: string, by: number): readonly Instruction[] => [(em) => void em.i32Const(by), l.i(op)]
 const get =
   (local: number): Instruction =>
@@ -107,13 +105,6 @@ export const emitExp = (em: MathEmitter, wide: boolean): void => {
   ]
   for (const step of steps) step(em)
 }
-
-const logTerms = [
-  7.0376836292e-2, -0.1151461031, 0.116769987, -0.12420140846, 0.14249322787, -0.16668057665, 0.20000714765,
-  -0.24999993993, 0.33333331174,
-]
-/** The bits of sqrt(1/2): mantissas are taken from there to sqrt(2). */
-const halfRoot = 0x3f3504f3
 
 /** Replaces the number on the stack by its logarithm: -Infinity for 0, NaN below it and for NaN. */
 export const emitLog = (em: MathEmitter, wide: boolean): void => {

@@ -1,4 +1,5 @@
-import { Faulted, faultOf } from './engine'
+import { faultOf } from '../../device'
+import { Faulted } from './engine'
 import { mayHaveDriver } from './vulkan-driver'
 import type { GpuAdapter, GpuDevice, GpuEntry, GpujsModule, WebgpuContextValue, WebgpuPackage } from './types'
 

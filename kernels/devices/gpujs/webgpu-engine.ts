@@ -1,5 +1,6 @@
+import { faultOf } from '../../device'
 import type { GpujsProgram } from '../../emit/gpujs'
-import { Faulted, faultOf, loadGpujs, settingsOf, type Built, type Engine } from './engine'
+import { Faulted, loadGpujs, settingsOf, type Built, type Engine } from './engine'
 import type { GpuDevice, GpujsModule, GpuInstance, Handle, WebgpuContextValue } from './types'
 import { acquireWebgpu } from './webgpu-context'
 

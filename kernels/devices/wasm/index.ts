@@ -2,7 +2,7 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { showAval, sizeOf, bytesOf } from '../../../core'
 import { scratch } from '../../emit/wasm/gemm'
-import type { Device, DeviceFault, Executable, Resident } from '../../device'
+import { faultOf, type Device, type DeviceFault, type Executable, type Resident } from '../../device'
 import type { Plan } from '../../plan'
 import { findFeatures } from './features'
 import { Heap, mostBytes, OutOfMemory } from './heap'
@@ -30,14 +30,8 @@ export const matmulChoices = ['auto', 'wasm', 'blas'] as const
 export type MatmulChoice = (typeof matmulChoices)[number]
 
 const device = 'wasm'
-const fault = (what: string, expected: string, got: string, help?: string): DeviceFault => ({
-  _tag: 'DeviceFault',
-  device,
-  what,
-  expected,
-  got,
-  ...(help === undefined ? {} : { help }),
-})
+const fault = (what: string, expected: string, got: string, help?: string): DeviceFault =>
+  faultOf(device, what, expected, got, help)
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
 
 /** BLAS was asked for and is not there. */

@@ -1,4 +1,4 @@
-import { sizeOf } from '../../../core'
+import { bytesOf } from '../../../core'
 import { byteSize, slotsFor, type Life } from '../../arena'
 import type { Kernel } from '../../kernel'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
@@ -12,7 +12,6 @@ import { partsOfPlan, type GemmRun, type Part } from './parts'
 import { phasesOf, type Phase } from './phases'
 import { contractionWords, cutFor, tasksOf, type Op, type Task } from './tasks'
 import { callWords, type SgemmCall } from './blas-calls'
-import { blasName } from './thread'
 
 /** Where a buffer lies: in memory that comes with each run, in the device's arena, or with the program. */
 export type Home =
@@ -114,7 +113,7 @@ class CodeBook {
 
   /** Not WebAssembly: the thread calls the library itself. */
   blas(): number {
-    return this.number(blasName, () => undefined)
+    return this.number('blas', () => undefined)
   }
 
   bytes(): Uint8Array {
@@ -169,11 +168,10 @@ const descriptor = (image: Image, part: Part, { contraction }: GemmRun): number 
     cPanels: image.bytes(words.cPanels),
   }
   const at = image.here
-  const bytes = (dtype: string): number => (dtype === 'f32' ? 4 : 2)
   const write: Readonly<Record<string, () => void>> = {
     c: () => image.buffer(part.output),
-    a: () => image.buffer(part.inputs[a.slot]!, a.base * bytes(a.dtype)),
-    b: () => image.buffer(part.inputs[b.slot]!, b.base * bytes(b.dtype)),
+    a: () => image.buffer(part.inputs[a.slot]!, a.base * bytesOf(a.dtype)),
+    b: () => image.buffer(part.inputs[b.slot]!, b.base * bytesOf(b.dtype)),
     ...Object.fromEntries(Object.entries(tables).map(([name, offset]) => [name, () => image.address(offset)])),
     m: () => image.word(words.m),
     n: () => image.word(words.n),
@@ -252,5 +250,3 @@ const housing = (
   })
   return { homes, arenaBytes }
 }
-
-export const elementsOf = (b: PlanBuffer): number => sizeOf(b.aval.shape)

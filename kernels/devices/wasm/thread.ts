@@ -2,9 +2,6 @@ import type { Blas } from './blas'
 import type { makeRunner, Operation, ProgramPlace } from './worker'
 import type { WasmMemory, WasmModule } from './wasm-api'
 
-/** Name of the function that is not WebAssembly; threadMain knows it too. */
-export const blasName = 'blas'
-
 /** What the main thread tells a worker. */
 export type ToWorker =
   | { readonly kind: 'memory'; readonly memory: WasmMemory; readonly scratch: number; readonly blas: Blas | null }

@@ -23,10 +23,6 @@ export interface ProgramPlace {
 /** What a thread calls for an operation. */
 export type Operation = (args: number, a: number, b: number, c: number, d: number) => void
 
-export interface WorkerHost {
-  readonly now: () => number
-}
-
 /** Runs the tasks of a program together with the other threads. Returns false if another thread failed. */
 export type RunProgram = (
   memory: WasmMemory,

@@ -36,6 +36,3 @@ export const elementAddress = (target: number, c: number, kernel: Kernel): Code 
   const bytes = elementBytes(kernel.output.dtype)
   return i32.add(get(target), bytes === 1 ? get(c) : i32.mul(get(c), i32.of(bytes)))
 }
-
-/** The finished value, as its dtype has it. */
-export const resultOf = (values: Values, shape: LoopShape, _: Kernel): Code => values.vector(shape.roots.body)

@@ -1,4 +1,4 @@
-import type { DType } from '../../../core'
+import { bytesOf, type DType } from '../../../core'
 import {
   call,
   f32,
@@ -74,10 +74,6 @@ const least = (f: FunctionBuilder, x: Code, most: Code): Code => {
   return [set(v, x), select(i32.lt(get(v), most), get(v), most)]
 }
 const step = (local: number, by: number): Code => set(local, i32.add(get(local), i32.of(by)))
-
-/** The dtypes an operand may have: packing turns all into f32. */
-export const packed: readonly DType[] = ['f32', 'f16', 'bf16']
-const bytesOf = (dtype: DType): number => (dtype === 'f32' ? 4 : 2)
 
 /** Rows of four by four, as columns. */
 const transposed = (

@@ -6,7 +6,7 @@ import { get, i32, set, whileLoop, type Code } from './instructions'
 import { Dependence } from './levels'
 import { elementBytes, storeLanes } from './memory'
 import type { ModuleBuilder, Signature } from './module'
-import { elementAddress, resultOf, setCoordinates, type KernelFrame } from './frame'
+import { elementAddress, setCoordinates, type KernelFrame } from './frame'
 import { reduceAcross, reduceAlong } from './reduce'
 import { Values, type KernelScope } from './values'
 import { vectorAxisOf } from './vector-axis'
@@ -120,7 +120,7 @@ const rowLoop = (frame: KernelFrame, from: number, to: number): Code => {
 const mapLoop = (frame: KernelFrame, rowValues: Values, c: number, stop: number, target: number): Code => {
   const { f, kernel, shape, scope } = frame
   const values = new Values(scope, 2, rowValues)
-  const result = resultOf(values, shape, kernel)
+  const result = values.vector(shape.roots.body)
   const left = f.local('i32')
   return whileLoop(i32.lt(get(c), get(stop)), [
     ...values.at(2),

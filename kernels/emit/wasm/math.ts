@@ -1,3 +1,4 @@
+import { erfInner, erfOuter, expTerms, halfRoot, ln2High, ln2Low, logTerms } from '../coefficients'
 import { f32x4, get, i32x4, set, v128, type Code } from './instructions'
 import type { FunctionBuilder } from './module'
 
@@ -41,10 +42,6 @@ const powersOf = (
   return { powers, fill }
 }
 
-/** ln 2 = 0.693359375 - 2.12194440e-4, the first exact in few bits. */
-const [ln2High, ln2Low] = [0.693359375, -2.1219444e-4]
-const expTerms = [1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 0.16666665459, 0.50000001201]
-
 /**
  * e^x to 2 ulp: 0 below -104, infinite above 89, NaN for NaN.
  * source  Cephes expf (Moshier): x = n ln 2 + r, e^r by a polynomial, 2^n by two factors whose exponents are in range.
@@ -65,13 +62,6 @@ export const exp: VectorFunction = (f, x) => {
     f32x4.mul(f32x4.mul(get(y), power(get(h))), power(i32x4.sub(get(k), get(h)))),
   ]
 }
-
-const logTerms = [
-  7.0376836292e-2, -0.1151461031, 0.116769987, -0.12420140846, 0.14249322787, -0.16668057665, 0.20000714765,
-  -0.24999993993, 0.33333331174,
-]
-/** The bits of sqrt(1/2): mantissas are taken from there to sqrt(2). */
-const halfRoot = 0x3f3504f3
 
 /**
  * ln x to 2 ulp, subnormal x included: -Infinity for 0, NaN below it and for NaN.
@@ -145,13 +135,5 @@ export const erf: VectorFunction = (f, x) => {
     v128.or(v128.choose(f32x4.lt(get(a), f32x4.of(1)), get(near), far), v128.and(get(v), i32x4.of(-(2 ** 31)))),
   ]
 }
-export const erfInner = [
-  7.64711743568014e-5, -7.942356216989882e-4, 5.179749536960973e-3, -0.02684859130849146, 0.1128343011845391,
-  -0.37612605985180486, 1.1283791584105134,
-]
-export const erfOuter = [
-  8.669450698646953e-3, -0.021466431674180355, 0.05517791835182808, 0.01321285347872516, 0.14219601692713899,
-  0.30988883635955955, 0.6806315208036908, 1.0475780156344643, 1.5878826027879296,
-]
 
 const locals = (f: FunctionBuilder, n: number): number[] => Array.from({ length: n }, () => f.local('v128'))

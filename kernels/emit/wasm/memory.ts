@@ -1,5 +1,5 @@
 import { bytesOf, type DType } from '../../../core'
-import { f32x4, get, i16x8, i32, i32x4, i8x16, set, v128, when, type Code } from './instructions'
+import { get, i16x8, i32, i32x4, i8x16, set, v128, when, type Code } from './instructions'
 import { fromBf16, fromF16, toBf16, toF16 } from './half'
 import type { FunctionBuilder } from './module'
 
@@ -95,4 +95,3 @@ export const horizontal = (
     combine(get(x), shuffle([1, 0, 3, 2], get(x), get(x))),
   ]
 }
-export const negativeInfinity = f32x4.of(-Infinity)

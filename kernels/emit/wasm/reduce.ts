@@ -1,7 +1,7 @@
 import type { ReduceFn, ScalarType } from '../../../core'
-import { elementAddress, resultOf, setCoordinates, type KernelFrame } from './frame'
+import { elementAddress, setCoordinates, type KernelFrame } from './frame'
 import { f32x4, get, i32, i32x4, select, set, shuffle32, v128, when, whileLoop, type Code } from './instructions'
-import { horizontal, storeLanes, storeVector } from './memory'
+import { elementBytes, horizontal, storeLanes, storeVector } from './memory'
 import { Values } from './values'
 
 /** Vectors that one turn of a loop takes, so that sums do not wait for each other. */
@@ -108,14 +108,14 @@ const acrossGroup = (
   if (kernel.reduce!.axes.some((a) => a.size === 0)) inner = []
   const results = copies.map((values, u) => {
     values.setAcc(get(accs[u]!.fn === 'argmax' ? accs[u]!.place : accs[u]!.value), true)
-    return resultOf(values, shape, kernel)
+    return values.vector(shape.roots.body)
   })
   const left = f.local('i32')
   const address = elementAddress(target, c, kernel)
   const stores = results.map((result, u) =>
     vectors === 1
       ? [set(left, i32.sub(get(stop), get(c))), storeLanes(f, kernel.output.dtype, address, left, result)]
-      : storeVector(f, kernel.output.dtype, address, 4 * u * elementSize(kernel.output.dtype), result),
+      : storeVector(f, kernel.output.dtype, address, 4 * u * elementBytes(kernel.output.dtype), result),
   )
   return [
     ...copies.flatMap((v) => v.at(2)),
@@ -126,9 +126,6 @@ const acrossGroup = (
     set(c, i32.add(get(c), i32.of(4 * vectors))),
   ]
 }
-
-const elementSize = (dtype: KernelFrame['kernel']['output']['dtype']): number =>
-  dtype === 'bool' ? 1 : dtype === 'f16' || dtype === 'bf16' ? 2 : 4
 
 /** How many steps of the only axis take part, at most its size. */
 const boundOf = (
@@ -214,7 +211,7 @@ export const reduceAlong = (frame: KernelFrame, from: number, to: number): Code 
   if (kernel.reduce!.axes.some((a) => a.size === 0)) nest = []
   const done = isLong ? sum : total
   element.setAcc(...accOf(frame, done))
-  const result = resultOf(element, shape, kernel)
+  const result = element.vector(shape.roots.body)
   return [
     set(at, get(from)),
     whileLoop(i32.lt(get(at), get(to)), [

@@ -112,7 +112,7 @@ export class Values {
       case 'index':
         return facts.varies ? vector(this.lanes(s.index)) : single(this.number(s.index))
       case 'load':
-        return this.load(s.slot, s.index, facts)
+        return this.load(s.slot, s.index)
       case 'select': {
         const cond = this.vector(s.cond)
         if (s.type === 'int' && !facts.varies)
@@ -265,7 +265,7 @@ export class Values {
 
   // ---------------------------------------------------------------------------------------------- memory
 
-  private load(slot: number, index: Index, facts: Facts): Kept {
+  private load(slot: number, index: Index): Kept {
     const { f, inputs, vector, depends } = this.scope
     const { dtype } = inputs[slot]!
     const moving = index.terms.filter((t) => depends.atom(t.atom).varies)
@@ -282,11 +282,11 @@ export class Values {
       const along = this.position(vector!, bytes)
       return { isVector: true, code: loadVector(f, dtype, i32.add(base, along), this.shift * bytes) }
     }
-    return { isVector: true, code: this.gather(slot, dtype, index, facts) }
+    return { isVector: true, code: this.gather(slot, dtype, index) }
   }
 
   /** Four elements from places of their own. Past the end of the vector axis the last place is read again. */
-  private gather(slot: number, dtype: DType, index: Index, _: Facts): Code {
+  private gather(slot: number, dtype: DType, index: Index): Code {
     const { f, pointers, inputs } = this.scope
     const places = f.local('v128')
     const last = inputs[slot]!.size - 1
