@@ -3,14 +3,14 @@ import type { PairConfig } from './config'
 import { parameterSpecs, type ParameterSpec } from './parameters'
 
 /**
- * First values of all parameters by path, on the host: N(0, initStd), biases 0, norm weights 1 (recipe 1.10). A function of
+ * First values of all parameters by path, on the host: N(0, std²), biases 0, norm weights 1 (recipe 1.10). A function of
  * (seed, path) alone, so adding a parameter changes no other.
  */
 export const initParameters = (config: PairConfig, seed: number): ReadonlyMap<string, Float32Array> =>
   new Map(
     leavesOf<ParameterSpec>(parameterSpecs(config)).map(([path, { aval, init }]) => {
       const size = sizeOf(aval.shape)
-      if (init === 'normal') return [path, normals(size, config.initStd, seed, path)]
+      if (typeof init === 'object') return [path, normals(size, init.std, seed, path)]
       return [path, new Float32Array(size).fill(init === 'ones' ? 1 : 0)]
     }),
   )

@@ -1,8 +1,8 @@
 import { leavesOf, mapTree, sizeOf, type Aval, type Tree } from '../core'
 import type { PairConfig } from './config'
 
-/** How a parameter starts: N(0, std), zeros or ones (recipe 1.10). */
-export type Init = 'normal' | 'zeros' | 'ones'
+/** How a parameter starts: zeros, ones or N(0, std²) (recipe 1.10). */
+export type Init = 'zeros' | 'ones' | { readonly std: number }
 export type ParameterSpec = { readonly aval: Aval; readonly init: Init }
 
 class Leaf implements ParameterSpec {
@@ -15,27 +15,30 @@ class Leaf implements ParameterSpec {
   }
 }
 
-const normal = (...shape: readonly number[]): Leaf => new Leaf('normal', shape)
+const normal = (std: number, ...shape: readonly number[]): Leaf => new Leaf({ std }, shape)
 const zeros = (...shape: readonly number[]): Leaf => new Leaf('zeros', shape)
 const ones = (...shape: readonly number[]): Leaf => new Leaf('ones', shape)
 
-const linear = (from: number, to: number) => ({ weight: normal(from, to), bias: zeros(to) })
+const linear = (c: PairConfig, from: number, to: number) => ({
+  weight: normal(c.initStd, from, to),
+  bias: zeros(to),
+})
 const norm = (width: number) => ({ weight: ones(width), bias: zeros(width) })
 
-const layer = (D: number, ffn: number) => ({
-  attention: { qkv: linear(D, 3 * D), out: linear(D, D) },
-  norm1: norm(D),
-  ffn: { in: linear(D, ffn), out: linear(ffn, D) },
-  norm2: norm(D),
+const layer = (c: PairConfig) => ({
+  attention: { qkv: linear(c, c.hidden, 3 * c.hidden), out: linear(c, c.hidden, c.hidden) },
+  norm1: norm(c.hidden),
+  ffn: { in: linear(c, c.hidden, c.ffn), out: linear(c, c.ffn, c.hidden) },
+  norm2: norm(c.hidden),
 })
 
 /** `layer00`, `layer01`, ...: sorted order is depth order. */
 export const layerName = (i: number): string => `layer${String(i).padStart(2, '0')}`
 
 const encoder = (c: PairConfig, layers: number) => ({
-  embedding: { position: normal(c.maxLength, c.hidden), norm: norm(c.hidden) },
-  relativeBias: normal(c.buckets, c.heads),
-  layers: Object.fromEntries(Array.from({ length: layers }, (_, i) => [layerName(i), layer(c.hidden, c.ffn)])),
+  embedding: { position: normal(c.initStd, c.maxLength, c.hidden), norm: norm(c.hidden) },
+  relativeBias: normal(c.relativeInitStd, c.buckets, c.heads),
+  layers: Object.fromEntries(Array.from({ length: layers }, (_, i) => [layerName(i), layer(c)])),
 })
 
 /**
@@ -43,13 +46,13 @@ const encoder = (c: PairConfig, layers: number) => ({
  * the embedding norm are not (recipe 1.4, zero-dropout mode). Paths are checkpoint keys: they do not change.
  */
 export const parameterSpecs = (c: PairConfig): Tree<ParameterSpec> => ({
-  embedding: { token: normal(c.vocab, c.hidden) },
+  embedding: { token: normal(c.initStd, c.vocab, c.hidden) },
   aux: encoder(c, c.auxLayers),
   main: encoder(c, c.mainLayers),
   head: {
-    mlm: { dense: linear(c.hidden, c.hidden), norm: norm(c.hidden), bias: zeros(c.vocab) },
+    mlm: { dense: linear(c, c.hidden, c.hidden), norm: norm(c.hidden), bias: zeros(c.vocab) },
     clm: { bias: zeros(c.vocab) },
-    rtd: linear(c.hidden, 1),
+    rtd: linear(c, c.hidden, 1),
   },
 })
 

@@ -33,23 +33,24 @@ describe('models/init', (test) => {
           data.every((x) => x === want),
           path,
         )
-      else assert.ok(specs.get(path)!.init === 'normal' && new Set(data).size > 0.99 * data.length, path)
+      else assert.ok(typeof specs.get(path)!.init === 'object' && new Set(data).size > 0.99 * data.length, path)
     }
   })
 
   // A normal sample's mean has deviation σ/√n, its variance 2σ⁴/n, its fourth moment (about 3σ⁴) 96σ⁸/n.
-  test('weights are N(0, 0.02): moments within five deviations, tails included', () => {
+  test('weights are N(0, initStd²), the relative bias N(0, relativeInitStd²): moments within five deviations, tails included', () => {
     for (const [path, data] of first) {
-      if (specs.get(path)!.init !== 'normal') continue
+      if (typeof specs.get(path)!.init !== 'object') continue
       const n = data.length
-      const z = Float64Array.from(data, (x) => x / 0.02)
+      const std = path.endsWith('relativeBias') ? config.relativeInitStd : config.initStd
+      const z = Float64Array.from(data, (x) => x / std)
       assert.ok(Math.abs(mean(z, (v) => v)) < 5 / Math.sqrt(n), `${path}: mean`)
       assert.ok(Math.abs(mean(z, (v) => v * v) - 1) < 5 * Math.sqrt(2 / n), `${path}: variance`)
       assert.ok(Math.abs(mean(z, (v) => v ** 3)) < 5 * Math.sqrt(15 / n), `${path}: third moment`)
       assert.ok(Math.abs(mean(z, (v) => v ** 4) - 3) < 5 * Math.sqrt(96 / n), `${path}: fourth moment`)
     }
     const table = first.get('embedding/token')!
-    const far = table.filter((x) => Math.abs(x) > 3 * 0.02).length
+    const far = table.filter((x) => Math.abs(x) > 3 * config.initStd).length
     const expected = 0.0026998 * table.length // outside three deviations
     assert.ok(
       Math.abs(far - expected) < 5 * Math.sqrt(expected),
@@ -57,10 +58,12 @@ describe('models/init', (test) => {
     )
   })
 
-  test('initStd scales them', () => {
-    const twice = initParameters({ ...config, initStd: 0.04 }, 7)
-    const path = 'main/relativeBias'
-    twice.get(path)!.forEach((x, i) => assert.ok(Math.abs(x - 2 * first.get(path)![i]!) < 1e-8))
+  test('initStd scales weights and tables, relativeInitStd the relative bias, and nothing else', () => {
+    const scaled = { ...config, initStd: 2 * config.initStd, relativeInitStd: 3 * config.relativeInitStd }
+    for (const [path, data] of initParameters(scaled, 7)) {
+      const factor = typeof specs.get(path)!.init !== 'object' ? 1 : path.endsWith('relativeBias') ? 3 : 2
+      data.forEach((x, i) => assert.ok(Math.abs(x - factor * first.get(path)![i]!) <= 1e-6 * Math.abs(x), path))
+    }
   })
 
   test('a function of seed and path: the same again, another for another seed, unmoved by other sizes', () => {

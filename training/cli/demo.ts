@@ -27,9 +27,9 @@ export const demoCommand = (program: Command, run: (outcome: Promise<Outcome>) =
 }
 
 const runDemo = async (flags: Flags): Promise<Outcome> => {
-  const corpus = 'corpus' in flags || 'config' in flags ? E.right([]) : addresses()
-  if (E.isLeft(corpus)) return E.left([corpus.left])
-  const config = await configOf(flags, { ...defaults, corpus: corpus.right })()
+  const corpus = 'corpus' in flags ? E.right([]) : addresses()
+  if (E.isLeft(corpus) && !('config' in flags)) return E.left([corpus.left])
+  const config = await configOf(flags, { ...defaults, corpus: E.isRight(corpus) ? corpus.right : [] })()
   if (E.isLeft(config)) return config
   if (config.right.objective.includes('#')) importSelf()
   const began = Date.now()

@@ -1,6 +1,6 @@
 import { permuted } from './draw'
 import { maskRow, maskSlots, selectionCount, selectPositions } from './mask'
-import { blockAt, type Blocks } from './pack'
+import { blockAt, type Blocks } from './blocks'
 
 /**
  * One step's data on the host; B rows (or the slice `rows` of them), T tokens, K mask slots. Every array has a fixed

@@ -1,6 +1,6 @@
 import { uniform } from './draw'
 import { selectPositions } from './mask'
-import { blockAt, tokenCounts, type Blocks } from './pack'
+import { blockAt, tokenCounts, type Blocks } from './blocks'
 
 /**
  * Token frequencies and pairs of neighbours in training text: what the fixed corruption draws from. Pairs are stored by

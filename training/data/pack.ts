@@ -1,21 +1,10 @@
 import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/Either'
+import type { Blocks } from './blocks'
 import { requireSpecials, type Tokenizer } from './bpe/tokenizer'
-import type { SpecialIds } from './bpe/vocabulary'
 import { roomFor } from './bpe/pair-counts'
 import { dataFault, type DataFault } from './fault'
 import type { Document } from './read-text'
-
-/** Training text as equal blocks: row i is tokens[i·T .. (i+1)·T) and begins with [CLS]. */
-export interface Blocks {
-  readonly tokens: Int32Array // i32[count, T]
-  readonly count: number
-  readonly seqLength: number // T
-  readonly vocabSize: number
-  readonly specials: SpecialIds
-  readonly packedTokens: number // tokens in blocks, [CLS] not counted
-  readonly droppedTokens: number // tokens of short tails that filled no block
-}
 
 export interface PackConfig {
   readonly seqLength: number // T, [CLS] included; at least 2
@@ -120,17 +109,6 @@ export const packDocuments = (
     made.right.endDocument()
   }
   return made.right.finish()
-}
-
-/** Row `index` of the blocks, a view. */
-export const blockAt = ({ tokens, seqLength }: Blocks, index: number): Int32Array =>
-  tokens.subarray(index * seqLength, (index + 1) * seqLength)
-
-/** How often each id occurs in the blocks: f64[V]. */
-export const tokenCounts = ({ tokens, vocabSize }: Blocks): Float64Array => {
-  const counts = new Float64Array(vocabSize)
-  for (let i = 0; i < tokens.length; i += 1) counts[tokens[i]!] = counts[tokens[i]!]! + 1
-  return counts
 }
 
 /** A name for the text itself: 16 hex digits of the sha256 of all blocks. */

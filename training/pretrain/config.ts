@@ -36,6 +36,7 @@ const modelProps = {
   dropout: Rate,
   attentionDropout: Rate,
   initStd: PositiveNumber,
+  relativeInitStd: PositiveNumber,
 }
 
 /** Settings of a pretraining run, as a config file and the command line give them. All may be left out but the corpus. */
@@ -72,7 +73,7 @@ export type PretrainConfig = Required<PretrainOptions>
 
 /** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens come with gradient accumulation. */
 const bySize: Readonly<Record<PresetName, Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'>>> = {
-  tiny: { batch: 16, seq: 64, vocab: 2048, lr: 3e-3 },
+  tiny: { batch: 32, seq: 64, vocab: 4096, lr: 3e-3 },
   small: { batch: 32, seq: 128, vocab: 8192, lr: 1e-3 },
   base: { batch: 8, seq: 512, vocab: 128_000, lr: 2e-4 },
   large: { batch: 8, seq: 512, vocab: 128_000, lr: 1e-4 },
@@ -138,7 +139,6 @@ const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
 
 /** The sizes of the pair that a run trains. */
 export const modelOf = (config: Preset & Pick<PretrainConfig, 'vocab' | 'seq'>): PairConfig => {
-  const { hidden, heads, ffn, mainLayers, auxLayers, buckets, maxDistance, dropout, attentionDropout, initStd } = config
-  const sizes = { hidden, heads, ffn, mainLayers, auxLayers, buckets, maxDistance, dropout, attentionDropout, initStd }
-  return { ...sizes, vocab: config.vocab, maxLength: config.seq }
+  const sizes = Object.keys(modelProps).map((name) => [name, config[name as keyof Preset]])
+  return { ...(Object.fromEntries(sizes) as Preset), vocab: config.vocab, maxLength: config.seq }
 }

@@ -1,6 +1,7 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { packDocuments, type Blocks } from '../data/pack'
+import type { Blocks } from '../data/blocks'
+import { packDocuments } from '../data/pack'
 import { readDocuments, type Document } from '../data/read-text'
 import { splitDocuments } from '../data/split'
 import type { Tokenizer } from '../data/bpe/tokenizer'

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { ascendingOrder, batchAt, blockOf, type PretrainBatch } from '../../../training/data/batch'
 import { permuted, uniform } from '../../../training/data/draw'
 import { maskSlots, selectPositions } from '../../../training/data/mask'
-import { blockAt } from '../../../training/data/pack'
+import { blockAt } from '../../../training/data/blocks'
 import { describe } from '../../harness'
 import { specimenBlocks } from './block-specimens'
 

@@ -1,4 +1,4 @@
-import type { Blocks } from '../../../training/data/pack'
+import type { Blocks } from '../../../training/data/blocks'
 
 /** Blocks of random ordinary ids with [SEP]s among them, made without a tokenizer. Linear congruence, no Math.random. */
 export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50, seed = 1): Blocks => {

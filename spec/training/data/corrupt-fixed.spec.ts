@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { bigramModel, corruptFixed, corruptRow } from '../../../training/data/corrupt-fixed'
-import { tokenCounts, type Blocks } from '../../../training/data/pack'
+import { tokenCounts, type Blocks } from '../../../training/data/blocks'
 import { rocAuc, smoothedUnigram, unigramScorer } from '../../../training/metrics'
 import { describe } from '../../harness'
 import { specimenBlocks } from './block-specimens'

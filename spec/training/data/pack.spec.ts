@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { trainTokenizer } from '../../../training/data/bpe/train'
 import { showDataFault, type DataFault } from '../../../training/data/fault'
-import { blockAt, packDocuments, packer, tokenCounts, unitsOf, type Blocks } from '../../../training/data/pack'
+import { blockAt, tokenCounts, type Blocks } from '../../../training/data/blocks'
+import { packDocuments, packer, unitsOf } from '../../../training/data/pack'
 import { describe } from '../../harness'
 
 const right = <A>(either: E.Either<DataFault, A>): A => {
