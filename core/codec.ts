@@ -14,6 +14,7 @@ export const PositiveInt = refined('a whole number > 0', (n) => Number.isSafeInt
 export const NonNegativeInt = refined('a whole number ≥ 0', (n) => Number.isSafeInteger(n) && n >= 0)
 export const Uint32 = refined('a whole number in [0, 2^32)', (n) => Number.isInteger(n) && n >= 0 && n < 2 ** 32)
 export const FiniteNumber = refined('a finite number', Number.isFinite)
+export const NonNegativeNumber = refined('a number ≥ 0', (n) => Number.isFinite(n) && n >= 0)
 export const PositiveNumber = refined('a number > 0', (n) => Number.isFinite(n) && n > 0)
 /** In [0, 1); NaN is refused. */
 export const Rate = refined('a number in [0, 1)', (n) => n >= 0 && n < 1)

@@ -3,14 +3,17 @@ import type { PairConfig } from './config'
 import { parameterSpecs, type ParameterSpec } from './parameters'
 
 /**
- * First values of all parameters by path, on the host: N(0, std²), biases 0, norm weights 1 (recipe 1.10). A function of
+ * First values of all parameters by path, on the host: N(mean, std²), biases 0, norm weights 1 (recipe 1.10). A function of
  * (seed, path) alone, so adding a parameter changes no other.
  */
 export const initParameters = (config: PairConfig, seed: number): ReadonlyMap<string, Float32Array> =>
   new Map(
     leavesOf<ParameterSpec>(parameterSpecs(config)).map(([path, { aval, init }]) => {
       const size = sizeOf(aval.shape)
-      if (typeof init === 'object') return [path, normals(size, init.std, seed, path)]
+      if (typeof init === 'object') {
+        const values = normals(size, init.std, seed, path)
+        return [path, values.map((x, i) => x + (init.mean?.[i] ?? 0))]
+      }
       return [path, new Float32Array(size).fill(init === 'ones' ? 1 : 0)]
     }),
   )

@@ -1,8 +1,9 @@
 import { leavesOf, mapTree, sizeOf, type Aval, type Tree } from '../core'
 import type { PairConfig } from './config'
+import { localBias } from './relative-position'
 
-/** How a parameter starts: zeros, ones or N(0, std²) (recipe 1.10). */
-export type Init = 'zeros' | 'ones' | { readonly std: number }
+/** How a parameter starts: zeros, ones or N(mean, std²) (recipe 1.10); mean is 0 where it is left out. */
+export type Init = 'zeros' | 'ones' | { readonly std: number; readonly mean?: Float32Array }
 export type ParameterSpec = { readonly aval: Aval; readonly init: Init }
 
 class Leaf implements ParameterSpec {
@@ -37,7 +38,7 @@ export const layerName = (i: number): string => `layer${String(i).padStart(2, '0
 
 const encoder = (c: PairConfig, layers: number) => ({
   embedding: { position: normal(c.initStd, c.maxLength, c.hidden), norm: norm(c.hidden) },
-  relativeBias: normal(c.relativeInitStd, c.buckets, c.heads),
+  relativeBias: new Leaf({ std: c.initStd, mean: localBias(c.buckets, c.heads, c.locality) }, [c.buckets, c.heads]),
   layers: Object.fromEntries(Array.from({ length: layers }, (_, i) => [layerName(i), layer(c)])),
 })
 

@@ -14,6 +14,21 @@ export const relativeBucket = (d: number, buckets: number, maxDistance: number):
 }
 
 /**
+ * Where the relative bias starts, f32[buckets, H]: head by head it favours the token at -1, 1, -2, 2, ... and falls off from there by
+ * `locality` a bucket, eight times at most. 0 is the recipe's even start. ours, after ALiBi's slopes (Press et al. 2022,
+ * arXiv:2108.12409, §3), which here are only where training begins.
+ */
+export const localBias = (buckets: number, heads: number, locality: number): Float32Array => {
+  const zero = buckets / 2 - 1 // the bucket of distance 0
+  const exact = buckets / 4
+  const favoured = (h: number): number => (1 + (Math.floor(h / 2) % exact)) * (h % 2 === 0 ? -1 : 1)
+  return Float32Array.from({ length: buckets * heads }, (_, i) => {
+    const away = Math.abs(Math.floor(i / heads) - zero - favoured(i % heads))
+    return -locality * Math.min(away, 8)
+  })
+}
+
+/**
  * Attention bias by relative position: table f32[buckets, H] -> f32[H, T, T], computed once and shared by all layers. The bucket of
  * each of the 2T - 1 distances is written into the program; rows are looked up twice.
  */

@@ -17,7 +17,7 @@ const config: PairConfig = {
   dropout: 0,
   attentionDropout: 0,
   initStd: 0.02,
-  relativeInitStd: 0.02,
+  locality: 0,
 }
 const [B, T, D] = [3, 7, config.hidden]
 

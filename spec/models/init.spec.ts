@@ -1,11 +1,12 @@
 import * as assert from 'uvu/assert'
 import { leavesOf, sizeOf } from '../../core'
-import { initParameters, pairConfig, parameterSpecs, type ParameterSpec } from '../../models'
+import { initParameters, localBias, pairConfig, parameterSpecs, relativeBucket, type ParameterSpec } from '../../models'
 import { describe } from '../harness'
 
 const config = pairConfig('tiny', 3000, 64)
 const specs = new Map(leavesOf<ParameterSpec>(parameterSpecs(config)))
 const first = initParameters(config, 7)
+const favoured = localBias(config.buckets, config.heads, config.locality)
 
 const mean = (x: ArrayLike<number>, f: (v: number) => number): number =>
   Array.from(x).reduce((s, v) => s + f(v), 0) / x.length
@@ -38,12 +39,12 @@ describe('models/init', (test) => {
   })
 
   // A normal sample's mean has deviation σ/√n, its variance 2σ⁴/n, its fourth moment (about 3σ⁴) 96σ⁸/n.
-  test('weights are N(0, initStd²), the relative bias N(0, relativeInitStd²): moments within five deviations, tails included', () => {
+  test('weights are N(0, initStd²), the relative bias around where it starts: moments within five deviations, tails included', () => {
     for (const [path, data] of first) {
       if (typeof specs.get(path)!.init !== 'object') continue
       const n = data.length
-      const std = path.endsWith('relativeBias') ? config.relativeInitStd : config.initStd
-      const z = Float64Array.from(data, (x) => x / std)
+      const mean0 = path.endsWith('relativeBias') ? favoured : undefined
+      const z = Float64Array.from(data, (x, i) => (x - (mean0?.[i] ?? 0)) / config.initStd)
       assert.ok(Math.abs(mean(z, (v) => v)) < 5 / Math.sqrt(n), `${path}: mean`)
       assert.ok(Math.abs(mean(z, (v) => v * v) - 1) < 5 * Math.sqrt(2 / n), `${path}: variance`)
       assert.ok(Math.abs(mean(z, (v) => v ** 3)) < 5 * Math.sqrt(15 / n), `${path}: third moment`)
@@ -58,12 +59,27 @@ describe('models/init', (test) => {
     )
   })
 
-  test('initStd scales weights and tables, relativeInitStd the relative bias, and nothing else', () => {
-    const scaled = { ...config, initStd: 2 * config.initStd, relativeInitStd: 3 * config.relativeInitStd }
-    for (const [path, data] of initParameters(scaled, 7)) {
-      const factor = typeof specs.get(path)!.init !== 'object' ? 1 : path.endsWith('relativeBias') ? 3 : 2
-      data.forEach((x, i) => assert.ok(Math.abs(x - factor * first.get(path)![i]!) <= 1e-6 * Math.abs(x), path))
+  test('initStd scales weights and tables, and nothing else', () => {
+    const even = { ...config, locality: 0 }
+    const before = initParameters(even, 7)
+    for (const [path, data] of initParameters({ ...even, initStd: 2 * config.initStd }, 7)) {
+      const factor = typeof specs.get(path)!.init === 'object' ? 2 : 1
+      data.forEach((x, i) => assert.ok(Math.abs(x - factor * before.get(path)![i]!) <= 1e-6 * Math.abs(x), path))
     }
+  })
+
+  test('locality: head h begins by looking at its neighbour, -1, 1, -2, 2, and falls off from there', () => {
+    const { buckets, heads } = config
+    const bias = localBias(buckets, heads, 0.5)
+    const at = (distance: number, head: number): number =>
+      bias[relativeBucket(distance, buckets, config.maxDistance) * heads + head]!
+    for (const [head, neighbour] of [-1, 1, -2, 2].entries()) {
+      assert.is(at(neighbour, head), 0)
+      for (let far = 1; far <= 5; far++)
+        for (const side of [-far, far]) assert.is(at(neighbour + side, head), -0.5 * far)
+      assert.is(at(-neighbour * 60, head), -4)
+    }
+    assert.ok(localBias(buckets, heads, 0).every((x) => x === 0))
   })
 
   test('a function of seed and path: the same again, another for another seed, unmoved by other sizes', () => {

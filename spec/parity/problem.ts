@@ -28,7 +28,7 @@ export const smallPair: PairConfig = {
   dropout: 0,
   attentionDropout: 0,
   initStd: 0.02,
-  relativeInitStd: 0.02,
+  locality: 0,
 }
 
 /** Uniforms in (0, 1) by number, of a stream with a name. */

@@ -4,6 +4,7 @@ import {
   closed,
   codecFaults,
   NonNegativeInt,
+  NonNegativeNumber,
   PositiveInt,
   PositiveNumber,
   Rate,
@@ -36,7 +37,7 @@ const modelProps = {
   dropout: Rate,
   attentionDropout: Rate,
   initStd: PositiveNumber,
-  relativeInitStd: PositiveNumber,
+  locality: NonNegativeNumber,
 }
 
 /** Settings of a pretraining run, as a config file and the command line give them. All may be left out but the corpus. */
@@ -54,7 +55,7 @@ export const PretrainOptions = closed(
     lr: PositiveNumber, // peak learning rate
     warmup: NonNegativeInt, // steps
     weightDecay: Rate,
-    clip: t.union([PositiveNumber, t.literal(0)], 'a number ≥ 0'), // greatest gradient norm; 0: no clipping
+    clip: NonNegativeNumber, // greatest gradient norm; 0: no clipping
     seed: Uint32,
     device: oneOf(['auto', ...deviceNames] as const),
     threads: NonNegativeInt, // of the wasm device; 0: one for each core

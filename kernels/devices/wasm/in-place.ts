@@ -23,19 +23,25 @@ export const donations = (plan: Plan, phases: readonly Phase[]): ReadonlyMap<Buf
       }
   })
   const outputs = new Set(plan.outputs.map((o) => o.buffer))
+  // A product that is not in the output's order leaves its sums there for another part: before the input is read.
+  const writers = new Map<BufferId, number>()
+  for (const { output } of phases.flatMap((phase) => phase.flatMap((g) => g.parts)))
+    writers.set(output, (writers.get(output) ?? 0) + 1)
   const taken = new Map<BufferId, number>()
   for (const [input, { readers }] of lastRead) {
     const [part] = readers
     // An input that is itself returned must not change.
     if (readers.length !== 1 || outputs.has(input) || !outputs.has(part!.output) || taken.has(part!.output)) continue
+    if (writers.get(part!.output) !== 1) continue
     if (part!.run.kind !== 'range' || part!.run.kernel.reduce !== undefined) continue
-    if (bytesOfBuffer(plan, input) !== bytesOfBuffer(plan, part!.output) || !readsInPlace(part!, input)) continue
+    if (formatOf(plan, input) !== formatOf(plan, part!.output) || !readsInPlace(part!, input)) continue
     taken.set(part!.output, inputOf.get(input)!)
   }
   return taken
 }
 
-const bytesOfBuffer = (plan: Plan, b: BufferId): string => {
+/** Elements and their width: what two buffers must share to be one. */
+const formatOf = (plan: Plan, b: BufferId): string => {
   const { shape, dtype } = plan.buffers[b]!.aval
   return `${shape.reduce((n, m) => n * m, 1)}x${bytesOf(dtype)}`
 }

@@ -8,7 +8,7 @@ import { findFeatures } from './features'
 import { Heap, mostBytes, OutOfMemory } from './heap'
 import { readHost, writeHost } from './host'
 import { LoadedProgram, type Machine } from './loaded'
-import { openPool } from './pool'
+import { Closed, openPool } from './pool'
 import { buildProgram, type CodeOptions } from './program'
 import { findBlas } from './blas'
 import { release, WasmValue } from './value'
@@ -37,6 +37,9 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB
 /** BLAS was asked for and is not there. */
 class NoBlas extends Error {}
 
+/** A number of threads that cannot be. */
+class BadThreads extends Error {}
+
 /** Every error of the machine as a fault of what was being done. */
 const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Either<DeviceFault, T>> => {
   try {
@@ -60,6 +63,8 @@ const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Eithe
           'on Debian: apt-get install libopenblas0-pthread; matmul "wasm" needs neither',
         ),
       )
+    if (error instanceof Closed) return E.left(fault(what, 'an open device', 'one that was closed'))
+    if (error instanceof BadThreads) return E.left(fault(what, 'a whole number of threads, at least 1', error.message))
     if (error instanceof Error && !(error instanceof TypeError))
       return E.left(fault(what, 'every thread to finish', error.message))
     throw error
@@ -81,6 +86,7 @@ export const wasmDevice =
       const shared = options.shared ?? features.shared
       const fused = options.fused ?? features.fused
       const threads = shared ? (options.threads ?? (await defaultThreads())) : 1
+      if (!(Number.isInteger(threads) && threads >= 1)) throw new BadThreads(String(threads))
       const found = options.matmul === 'wasm' || !shared ? 'not asked for' : await findBlas()
       if (options.matmul === 'blas' && typeof found === 'string')
         throw new NoBlas(shared ? found : 'one thread on memory of its own')
@@ -110,19 +116,19 @@ const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Devic
         ? attempt(`upload ${showAval(aval)}`, () => {
             const at = heap.allocate(sizeOf(aval.shape) * bytesOf(aval.dtype))
             writeHost(heap.memory.buffer, at, data, aval.dtype)
-            return Promise.resolve(new WasmValue(aval, { at, holders: 1 }))
+            return Promise.resolve(new WasmValue(heap, aval, { at, holders: 1 }))
           })
         : Promise.resolve(E.left(fault('upload', `${sizeOf(aval.shape)} numbers`, String(data.length)))),
     read: (value) => () =>
       Promise.resolve(
-        value instanceof WasmValue && value.cell !== null
-          ? E.right(readHost(heap.memory.buffer, value.cell.at, value.aval))
-          : E.left(fault('read', 'a value of this device', describeResident(value))),
+        isAlive(heap, value)
+          ? E.right(readHost(heap.memory.buffer, value.cell!.at, value.aval))
+          : E.left(fault('read', 'a value of this device', describeResident(heap, value))),
       ),
     free: (values) => {
       for (const v of values) {
-        if (!(v instanceof WasmValue) || v.cell === null) continue
-        release(heap, v.cell)
+        if (!isAlive(heap, v)) continue
+        release(heap, v.cell!)
         v.cell = null
       }
     },
@@ -130,8 +136,15 @@ const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Devic
   }
 }
 
-const describeResident = (value: Resident | undefined): string =>
-  value instanceof WasmValue ? `one of ${showAval(value.aval)} that was freed` : (value?.device ?? 'nothing')
+/** A value of the device that owns `heap` which was neither freed nor donated. */
+const isAlive = (heap: Heap, value: Resident | undefined): value is WasmValue =>
+  value instanceof WasmValue && value.heap === heap && value.cell !== null
+
+const describeResident = (heap: Heap, value: Resident | undefined): string => {
+  if (!(value instanceof WasmValue)) return value?.device ?? 'nothing'
+  const kind = showAval(value.aval)
+  return value.heap === heap ? `one of ${kind} that was freed or donated` : `one of ${kind} of another wasm device`
+}
 
 const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): Promise<Executable> => {
   const program = buildProgram(plan, options)
@@ -140,13 +153,14 @@ const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): 
     plan,
     dispose: () => loaded.dispose(),
     run: (inputs) => async () => {
+      if (loaded.isDisposed) return E.left(fault('run', 'a program that was not disposed', 'one that was'))
       if (inputs.length !== plan.inputs.length)
         return E.left(fault('run', `${plan.inputs.length} inputs`, String(inputs.length)))
       const values: WasmValue[] = []
       for (const [i, { name, buffer }] of plan.inputs.entries()) {
         const value = inputs[i]
-        if (!(value instanceof WasmValue) || value.cell === null)
-          return E.left(fault('run', `a value of this device for ${name}`, describeResident(value)))
+        if (!isAlive(machine.heap, value))
+          return E.left(fault('run', `a value of this device for ${name}`, describeResident(machine.heap, value)))
         const { aval } = plan.buffers[buffer]!
         if (sizeOf(value.aval.shape) !== sizeOf(aval.shape) || value.aval.dtype !== aval.dtype)
           return E.left(fault('run', `${showAval(aval)} for ${name}`, showAval(value.aval)))

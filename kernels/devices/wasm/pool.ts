@@ -21,6 +21,9 @@ interface Thread {
 }
 type Listener = (event: FromWorker | { readonly kind: 'ended'; readonly reason: string }) => void
 
+/** The pool was closed: nobody will answer. */
+export class Closed extends Error {}
+
 const source = (): string => `
 const __name = (f) => f;
 const runner = (${makeRunner.toString()})();
@@ -33,33 +36,34 @@ export const openPool = async (
   blas: Blas | null,
 ): Promise<Pool> => {
   if (!shared) return inlinePool(memory, scratches[0]!)
-  const pending = new Map<number, { readonly resolve: (m: FromWorker) => void; readonly reject: (e: Error) => void }>()
+  /** Who waits for an answer of each thread: threads answer in the order in which they were asked. */
+  const waiting: { readonly resolve: (m: FromWorker) => void; readonly reject: (e: Error) => void }[][] = []
   let broken: Error | undefined
-  const fail = (reason: string): void => {
-    broken ??= new Error(reason)
+  const fail = (error: Error): void => {
+    broken ??= error
     pool.onFailure?.()
-    for (const { reject } of [...pending.values()]) reject(broken)
-    pending.clear()
+    for (const queue of waiting) for (const { reject } of queue.splice(0)) reject(broken)
   }
-  let closing = false
   const start = await starter()
-  const threads = scratches.map((_, i) =>
-    start((event) => {
-      if (closing) return
-      if (event.kind === 'ended') fail(`thread ${i} of ${scratches.length} ended: ${event.reason}`)
-      else if (event.kind === 'failed') fail(`thread ${i} of ${scratches.length} failed: ${event.message}`)
-      else {
-        pending.get(i)?.resolve(event)
-        pending.delete(i)
-      }
-    }),
-  )
+  const threads = scratches.map((_, i) => {
+    waiting.push([])
+    return start((event) => {
+      if (event.kind === 'ended') fail(new Error(`thread ${i} of ${scratches.length} ended: ${event.reason}`))
+      else if (event.kind === 'failed') fail(new Error(`thread ${i} of ${scratches.length} failed: ${event.message}`))
+      else waiting[i]!.shift()?.resolve(event)
+    })
+  })
   const ask = (thread: Thread, i: number, message: ToWorker): Promise<FromWorker> =>
     new Promise((resolve, reject) => {
       if (broken !== undefined) return reject(broken)
-      pending.set(i, { resolve, reject })
+      waiting[i]!.push({ resolve, reject })
       thread.post(message)
     })
+  let asked = 1 // threads begin held: until they have the memory
+  const hold = (by: 1 | -1): void => {
+    asked += by
+    if (asked === (by === 1 ? 1 : 0)) threads.forEach((t) => t.hold(asked > 0))
+  }
   const pool: Pool = {
     threads: threads.length,
     onFailure: undefined,
@@ -68,15 +72,15 @@ export const openPool = async (
         threads.forEach((t) => t.post(message))
         return []
       }
-      threads.forEach((t) => t.hold(true))
+      hold(1)
       try {
         return await Promise.all(threads.map((t, i) => ask(t, i, message)))
       } finally {
-        threads.forEach((t) => t.hold(false))
+        hold(-1)
       }
     },
     close: async () => {
-      closing = true
+      fail(new Closed())
       await Promise.all(threads.map((t) => t.end()))
     },
   }
@@ -86,7 +90,7 @@ export const openPool = async (
     await pool.close()
     throw error
   }
-  threads.forEach((t) => t.hold(false))
+  hold(-1)
   return pool
 }
 
@@ -101,16 +105,21 @@ const inlinePool = (memory: WasmMemory, scratch: number): Pool => {
     return answer
   }
   ask({ kind: 'memory', memory, scratch, blas: null })
+  let isClosed = false
   return {
     threads: 1,
     onFailure: undefined,
     tell: (message) => {
+      if (isClosed && message.kind !== 'drop') return Promise.reject(new Closed())
       const got = ask(message)
       return got?.kind === 'failed'
         ? Promise.reject(new Error(got.message))
         : Promise.resolve(got === undefined ? [] : [got])
     },
-    close: () => Promise.resolve(),
+    close: () => {
+      isClosed = true
+      return Promise.resolve()
+    },
   }
 }
 
@@ -127,13 +136,20 @@ const port = { onMessage: (f) => parentPort.on('message', f), post: (m) => paren
 ${source()}`
   return (listen) => {
     const worker = new Worker(text, { eval: true, execArgv: [] })
+    let isEnding = false
     worker.on('message', listen)
     worker.on('error', (error: Error) => listen({ kind: 'ended', reason: error.message }))
     worker.on('exit', (code) => listen({ kind: 'ended', reason: `exit code ${code}` }))
     return {
       post: (m) => worker.postMessage(m),
-      hold: (busy) => (busy ? worker.ref() : worker.unref()),
+      hold: (busy) => {
+        if (isEnding) return
+        if (busy) worker.ref()
+        else worker.unref()
+      },
       end: async () => {
+        isEnding = true
+        worker.ref() // or the process may end before its end is heard of
         await worker.terminate()
       },
     }

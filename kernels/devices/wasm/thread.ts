@@ -65,11 +65,11 @@ export const threadMain = (port: Port, runner: ReturnType<typeof makeRunner>): v
     const base = ffi.address(new Float32Array(buffer, 0, 4))
     return (args) => {
       const words = new Int32Array(memory!.buffer)
-      const w = args >> 2
+      const w = args >>> 2
       const at = (i: number): number => words[w + i]! >>> 0
       for (let i = 4, left = words[w + 3]!; left > 0; left--, i += 12) {
         const [ta, tb, m, n, k, a, lda, b, ldb, adds, c, ldc] = words.subarray(w + i, w + i + 12) as unknown as number[]
-        const pointer = (operand: number, moved: number): bigint => base + BigInt(at(operand) + moved)
+        const pointer = (operand: number, moved: number): bigint => base + BigInt(at(operand) + (moved >>> 0))
         call(101, ta!, tb!, m!, n!, k!, 1, pointer(1, a!), lda!, pointer(2, b!), ldb!, adds!, pointer(0, c!), ldc!)
       }
     }

@@ -8,10 +8,11 @@ export interface Cell {
   holders: number
 }
 
-/** A resident of the wasm device; `cell` is null once it was freed. */
+/** A resident of the wasm device that owns `heap`; `cell` is null once it was freed or given to a run. */
 export class WasmValue implements Resident {
   readonly device = 'wasm'
   constructor(
+    readonly heap: Heap,
     readonly aval: Aval,
     public cell: Cell | null,
   ) {}

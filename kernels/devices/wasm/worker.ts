@@ -1,12 +1,12 @@
 import type { WasmMemory } from './wasm-api'
 
 /**
- * What runs in every thread. Its text becomes the worker's source (`workerMain.toString()`), so it may use nothing from outside
+ * What runs in every thread. Its text becomes the worker's source (`makeRunner.toString()`), so it may use nothing from outside
  * itself. A program is a list of phases; a phase is a list of tasks that do not depend on each other, claimed one by one; a
  * task is a list of operations. Where tasks are cut does not depend on the number of threads, so results do not either.
  *
- * Words of a program, at `base`: phases, first task of each phase (one more than phases), first operation of each task, then
- * six words an operation: function, args, four numbers. Control words: see `control`.
+ * Tables of words: first task of each phase (one more than phases), first operation of each task, then six words an operation:
+ * function, args, four numbers. Addresses reach 4 GiB: they are shifted as unsigned numbers.
  */
 export interface ProgramPlace {
   /** Byte address of the phase table; the task and operation tables follow. */
@@ -39,12 +39,12 @@ export const makeRunner = (): RunProgram => {
   return (memory, place, functions, scratch, times) => {
     const words = new Int32Array(memory.buffer)
     const { phases } = place
-    const phaseAt = place.phaseAt >> 2
-    const taskAt = place.taskAt >> 2
-    const opAt = place.opAt >> 2
-    const counters = place.counters >> 2
-    const abort = place.abort >> 2
-    const tags = scratch >> 2
+    const phaseAt = place.phaseAt >>> 2
+    const taskAt = place.taskAt >>> 2
+    const opAt = place.opAt >>> 2
+    const counters = place.counters >>> 2
+    const abort = place.abort >>> 2
+    const tags = scratch >>> 2
     for (let p = 0; p < phases; p++) {
       const first = words[phaseAt + p]!
       const total = words[phaseAt + p + 1]! - first

@@ -6,8 +6,9 @@ import { Values } from './values'
 
 /** Vectors that one turn of a loop takes, so that sums do not wait for each other. */
 const unroll = 4
-/** Elements after which a long sum is added to its total: a single float loses digits. */
-const longest = 8192
+/** Summands of one lane from which on a sum is taken in blocks, and how many make a block. */
+const long = 256
+const block = 64
 
 /** Running state of a reduction in vector locals. */
 interface Accumulator {
@@ -54,6 +55,67 @@ const step = (a: Accumulator, x: Code, place: Code, f: KernelFrame['f']): Code =
   ]
 }
 
+/**
+ * Where a long sum is cut into blocks, each added to a total with what rounding loses there (Knuth's TwoSum): a float that takes
+ * thousands of summands one by one loses digits. A block is `every` steps of one of the reduced axes.
+ */
+interface Cut {
+  readonly axis: number
+  readonly every: number
+}
+
+/** `atOnce` elements are taken by a turn of the innermost loop. */
+const cutOf = ({ kernel, shape }: KernelFrame, atOnce: number): Cut | undefined => {
+  const sizes = shape.reduceAxes.map((a) => a.size)
+  const summands = sizes.reduce((a, b) => a * b, 1) / atOnce
+  if (kernel.reduce!.fn !== 'sum' || summands < long) return undefined
+  const inside = (axis: number): number => sizes.slice(axis + 1).reduce((a, b) => a * b, 1)
+  const axis = sizes.findIndex((_, i) => inside(i) <= block * atOnce)
+  return { axis, every: Math.floor((block * atOnce) / inside(axis)) }
+}
+
+/** From 0 to `last` in blocks of `every`: `body` takes `local` from where it is to `stop`. */
+const inBlocks = (local: number, stop: number, last: Code, every: number, body: Code, fold: Code): Code => [
+  set(local, i32.of(0)),
+  whileLoop(i32.lt(get(local), last), [
+    set(stop, i32.add(get(local), i32.of(every))),
+    set(stop, select(i32.lt(get(stop), last), get(stop), last)),
+    body,
+    fold,
+  ]),
+]
+
+/** The total of a sum's blocks, and what it lost by rounding. */
+interface Total extends Accumulator {
+  readonly lost: number
+}
+
+const totalOf = (frame: KernelFrame): Total => ({ ...accumulator(frame), lost: frame.f.local('v128') })
+const resetTotal = (t: Total): Code => [reset(t), set(t.lost, f32x4.of(0))]
+
+/** Adds what has been summed to a total, and begins anew. */
+const moveTo = (total: Total, part: Accumulator, f: KernelFrame['f']): Code => {
+  if (total.type === 'int') return [set(total.value, combine(total, get(total.value), get(part.value))), reset(part)]
+  const [next, taken] = [f.local('v128'), f.local('v128')]
+  const [a, b] = [get(total.value), get(part.value)]
+  return [
+    set(next, f32x4.add(a, b)),
+    set(taken, f32x4.sub(get(next), a)),
+    set(
+      total.lost,
+      f32x4.add(get(total.lost), f32x4.add(f32x4.sub(a, f32x4.sub(get(next), get(taken))), f32x4.sub(b, get(taken)))),
+    ),
+    set(total.value, get(next)),
+    reset(part),
+  ]
+}
+
+/** The total with what it lost, unless that is not a number: then the total is an infinity or none itself. */
+const settle = (t: Total): Code =>
+  t.type === 'int'
+    ? []
+    : set(t.value, v128.choose(f32x4.eq(get(t.lost), get(t.lost)), f32x4.add(get(t.value), get(t.lost)), get(t.value)))
+
 const accType = ({ kernel, shape }: KernelFrame): ScalarType =>
   kernel.reduce!.fn === 'argmax' ? 'int' : shape.roots.reduced!.type
 
@@ -91,23 +153,36 @@ const acrossGroup = (
     ),
   )
   const bound = count === undefined ? undefined : boundOf(frame, copies[0]!, only?.size ?? 1)
+  const cut = cutOf(frame, 1)
+  const totals = cut === undefined ? [] : accs.map(() => totalOf(frame))
+  const done = cut === undefined ? accs : totals
+  const stopAt = f.local('i32')
   let inner: Code = steps
   for (let i = axes.length - 1; i >= 0; i--) {
     const local = scope.axes.get(axes[i]!.name)!
     const last = i === 0 && bound !== undefined ? get(bound.local) : i32.of(axes[i]!.size)
-    inner = [
-      set(local, i32.of(0)),
-      whileLoop(i32.lt(get(local), last), [
+    const upTo = (end: Code): Code =>
+      whileLoop(i32.lt(get(local), end), [
         ...copies.flatMap((v) => v.at(3 + i)),
         inner,
         set(local, i32.add(get(local), i32.of(1))),
-      ]),
-    ]
+      ])
+    inner =
+      cut?.axis === i
+        ? inBlocks(
+            local,
+            stopAt,
+            last,
+            cut.every,
+            upTo(get(stopAt)),
+            accs.map((a, u) => moveTo(totals[u]!, a, f)),
+          )
+        : [set(local, i32.of(0)), upTo(last)]
   }
   if (axes.length === 0 && bound !== undefined) inner = when(i32.gt(get(bound.local), i32.of(0)), inner)
   if (kernel.reduce!.axes.some((a) => a.size === 0)) inner = []
   const results = copies.map((values, u) => {
-    values.setAcc(get(accs[u]!.fn === 'argmax' ? accs[u]!.place : accs[u]!.value), true)
+    values.setAcc(get(done[u]!.fn === 'argmax' ? done[u]!.place : done[u]!.value), true)
     return values.vector(shape.roots.body)
   })
   const left = f.local('i32')
@@ -121,7 +196,9 @@ const acrossGroup = (
     ...copies.flatMap((v) => v.at(2)),
     ...(bound === undefined ? [] : [bound.code]),
     ...accs.map(reset),
+    ...totals.map(resetTotal),
     inner,
+    ...totals.map(settle),
     ...copies.flatMap((v, u) => [...v.after, stores[u]!]),
     set(c, i32.add(get(c), i32.of(4 * vectors))),
   ]
@@ -180,36 +257,27 @@ export const reduceAlong = (frame: KernelFrame, from: number, to: number): Code 
     ]),
     whileLoop(i32.lt(get(c), get(stop)), [...rest.at(depth), restStep, set(c, i32.add(get(c), i32.of(4)))]),
   ]
-  const isLong = kernel.reduce!.fn === 'sum' && fastest.size > 2 * longest
-  const sum = accumulator(frame)
+  const cut = cutOf(frame, 4 * vectors)
+  const sum = totalOf(frame)
   const fold = (to: number): Code => accs.slice(1).map((a) => [set(to, combine(a, get(to), get(a.value))), reset(a)])
-  const inner: Code = isLong
-    ? [
-        set(c, i32.of(0)),
-        whileLoop(i32.lt(get(c), last), [
-          set(stop, i32.add(get(c), i32.of(longest))),
-          set(stop, select(i32.lt(get(stop), last), get(stop), last)),
-          sweep,
-          fold(total.value),
-          set(sum.value, combine(total, get(sum.value), get(total.value))),
-          reset(total),
-        ]),
-      ]
-    : [set(c, i32.of(0)), set(stop, last), sweep]
-  let nest: Code = inner
+  const move: Code = [...fold(total.value), moveTo(sum, total, f)]
+  let nest: Code =
+    cut?.axis === axes.length - 1
+      ? inBlocks(c, stop, last, cut.every, sweep, move)
+      : [set(c, i32.of(0)), set(stop, last), sweep]
+  const stopAt = f.local('i32')
   for (let i = axes.length - 2; i >= 0; i--) {
     const local = scope.axes.get(axes[i]!.name)!
-    nest = [
-      set(local, i32.of(0)),
-      whileLoop(i32.lt(get(local), i32.of(axes[i]!.size)), [
-        ...level(2 + i),
-        nest,
-        set(local, i32.add(get(local), i32.of(1))),
-      ]),
-    ]
+    const upTo = (end: Code): Code =>
+      whileLoop(i32.lt(get(local), end), [...level(2 + i), nest, set(local, i32.add(get(local), i32.of(1)))])
+    const size = i32.of(axes[i]!.size)
+    nest =
+      cut?.axis === i
+        ? inBlocks(local, stopAt, size, cut.every, upTo(get(stopAt)), move)
+        : [set(local, i32.of(0)), upTo(size)]
   }
   if (kernel.reduce!.axes.some((a) => a.size === 0)) nest = []
-  const done = isLong ? sum : total
+  const done = cut === undefined ? total : sum
   element.setAcc(...accOf(frame, done))
   const result = element.vector(shape.roots.body)
   return [
@@ -220,9 +288,10 @@ export const reduceAlong = (frame: KernelFrame, from: number, to: number): Code 
       ...element.at(1),
       ...(bound === undefined ? [] : [bound.code]),
       ...accs.map(reset),
-      ...(isLong ? [reset(sum)] : []),
+      ...(cut === undefined ? [] : [resetTotal(sum)]),
       nest,
       fold(total.value),
+      ...(cut === undefined ? [] : [settle(sum)]),
       finish(frame, done),
       ...element.after,
       set(left, i32.of(1)),

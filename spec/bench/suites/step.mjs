@@ -21,6 +21,7 @@ export const run = async () => {
   const ms = await takeTurns(contestants, 5, { do: 'step', times: 5 })
   const rows = []
   for (const [i, { options, contestant }] of there.entries()) {
+    await contestant.ask({ do: 'step', times: 50 }) // until the engine has compiled what it will
     const before = await contestant.ask({ do: 'memory' })
     await contestant.ask({ do: 'step', times: 100 })
     const after = await contestant.ask({ do: 'memory' })

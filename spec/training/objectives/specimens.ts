@@ -32,7 +32,7 @@ export const pair: PairConfig = {
   dropout: 0.2,
   attentionDropout: 0.1,
   initStd: 0.02,
-  relativeInitStd: 0.02,
+  locality: 0,
 }
 
 export const runKey: Key = keyOf(20211202)
