@@ -18,16 +18,10 @@ export interface CompileOptions extends Partial<FusionLimits> {
 const defaults: FusionLimits = { maxInputs: 7, maxWeight: 400 }
 
 /** Build a program and plan it. A ShapeError raised while building comes back as a Left; any other error is a bug and is thrown. */
-export const compile = (build: () => Program, options: CompileOptions = {}): E.Either<ShapeError, Plan> => {
-  try {
-    return E.right(planOf(build(), options))
-  } catch (error) {
-    if (error instanceof ShapeError) return E.left(error)
-    throw error
-  }
-}
+export const compile = (build: () => Program, options: CompileOptions = {}): E.Either<ShapeError, Plan> =>
+  compileWith(build, (program) => planOf(program, options))
 
-/** Plans by program and options: a step that is built again is not planned again. */
+/** Plans by program and options, the last `limit` that were made: a step that is built again is not planned again. */
 export const planCache = (
   limit = 64,
 ): ((build: () => Program, options?: CompileOptions) => E.Either<ShapeError, Plan>) => {

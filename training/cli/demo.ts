@@ -16,8 +16,8 @@ import { progressBar } from './progress'
 import { importSelf } from './self'
 import { stopSignal } from './stop-signal'
 
-/** Sized for about five minutes on two cores of a laptop. */
-const defaults = { preset: 'tiny', steps: 300, out: 'runs/demo' } as const
+/** Sized for three to four minutes on two cores. */
+const defaults = { preset: 'tiny', steps: 1200, out: 'runs/demo' } as const
 
 export const demoCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   pretrainOptions(program.command('demo'))

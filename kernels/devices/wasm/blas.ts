@@ -1,3 +1,4 @@
+import { isNode } from './host-kind'
 /** A BLAS of this machine, called through the FFI package koffi. */
 export interface Blas {
   /** Path of koffi, for `require`. */
@@ -13,7 +14,7 @@ const candidates: Readonly<Record<string, readonly string[]>> = {
 
 /** The first library found that has cblas_sgemm, or why there is none. `EMEND_BLAS` names one that is tried alone. */
 export const findBlas = async (): Promise<Blas | string> => {
-  if (typeof process === 'undefined' || process.versions?.node === undefined) return 'no native libraries here'
+  if (!isNode()) return 'no native libraries here'
   const { createRequire } = await import('node:module')
   const require = createRequire(import.meta.url)
   let path: string

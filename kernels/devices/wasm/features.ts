@@ -1,6 +1,7 @@
 import { f32x4, get } from '../../emit/wasm/instructions'
 import { ModuleBuilder } from '../../emit/wasm/module'
 import { wasm } from './wasm-api'
+import { isNode } from './host-kind'
 
 /** What this engine offers, found by asking it. */
 export interface Features {
@@ -33,7 +34,7 @@ const hasRelaxedSimd = (): boolean => {
 
 /** Node 20 has relaxed SIMD behind a flag of V8 that may be set while it runs, before code is compiled. */
 const enableRelaxedSimd = async (): Promise<boolean> => {
-  if (typeof process === 'undefined' || process.versions?.node === undefined) return false
+  if (!isNode()) return false
   const { setFlagsFromString } = await import('node:v8')
   setFlagsFromString('--experimental-wasm-relaxed-simd')
   return hasRelaxedSimd()

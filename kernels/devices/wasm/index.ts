@@ -8,10 +8,11 @@ import { findFeatures } from './features'
 import { Heap, mostBytes, OutOfMemory } from './heap'
 import { readHost, writeHost } from './host'
 import { LoadedProgram, type Machine } from './loaded'
-import { Closed, openPool } from './pool'
+import { Closed, openPool, ThreadFailure } from './pool'
 import { buildProgram, type CodeOptions } from './program'
 import { findBlas } from './blas'
 import { release, WasmValue } from './value'
+import { isNode } from './host-kind'
 
 export interface WasmOptions {
   /** Worker threads; by default one for each core. Results do not depend on it. */
@@ -65,15 +66,15 @@ const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Eithe
       )
     if (error instanceof Closed) return E.left(fault(what, 'an open device', 'one that was closed'))
     if (error instanceof BadThreads) return E.left(fault(what, 'a whole number of threads, at least 1', error.message))
-    if (error instanceof Error && !(error instanceof TypeError))
-      return E.left(fault(what, 'every thread to finish', error.message))
+    if (error instanceof ThreadFailure) return E.left(fault(what, 'every thread to finish', error.message))
+    if (error instanceof RangeError) return E.left(fault(what, 'room for it in this process', error.message))
     throw error
   }
 }
 
 const defaultThreads = async (): Promise<number> => {
   const browser = (globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } }).navigator
-  if (typeof process === 'undefined' || process.versions?.node === undefined) return browser?.hardwareConcurrency ?? 1
+  if (!isNode()) return browser?.hardwareConcurrency ?? 1
   return (await import('node:os')).availableParallelism()
 }
 

@@ -2,6 +2,7 @@ import type { Blas } from './blas'
 import { threadMain, type FromWorker, type ToWorker } from './thread'
 import type { WasmMemory } from './wasm-api'
 import { makeRunner } from './worker'
+import { isNode } from './host-kind'
 
 /** Threads that all do what they are told, and answer together. A thread that fails or ends fails the whole. */
 export interface Pool {
@@ -20,6 +21,9 @@ interface Thread {
   readonly end: () => Promise<void>
 }
 type Listener = (event: FromWorker | { readonly kind: 'ended'; readonly reason: string }) => void
+
+/** A thread failed or ended. */
+export class ThreadFailure extends Error {}
 
 /** The pool was closed: nobody will answer. */
 export class Closed extends Error {}
@@ -48,8 +52,9 @@ export const openPool = async (
   const threads = scratches.map((_, i) => {
     waiting.push([])
     return start((event) => {
-      if (event.kind === 'ended') fail(new Error(`thread ${i} of ${scratches.length} ended: ${event.reason}`))
-      else if (event.kind === 'failed') fail(new Error(`thread ${i} of ${scratches.length} failed: ${event.message}`))
+      if (event.kind === 'ended') fail(new ThreadFailure(`thread ${i} of ${scratches.length} ended: ${event.reason}`))
+      else if (event.kind === 'failed')
+        fail(new ThreadFailure(`thread ${i} of ${scratches.length} failed: ${event.message}`))
       else waiting[i]!.shift()?.resolve(event)
     })
   })
@@ -113,7 +118,7 @@ const inlinePool = (memory: WasmMemory, scratch: number): Pool => {
       if (isClosed && message.kind !== 'drop') return Promise.reject(new Closed())
       const got = ask(message)
       return got?.kind === 'failed'
-        ? Promise.reject(new Error(got.message))
+        ? Promise.reject(new ThreadFailure(got.message))
         : Promise.resolve(got === undefined ? [] : [got])
     },
     close: () => {
@@ -124,8 +129,6 @@ const inlinePool = (memory: WasmMemory, scratch: number): Pool => {
 }
 
 type Start = (listen: Listener) => Thread
-
-const isNode = (): boolean => typeof process !== 'undefined' && process.versions?.node !== undefined
 
 const starter = async (): Promise<Start> => (isNode() ? nodeStarter() : browserStarter())
 

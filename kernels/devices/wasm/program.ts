@@ -35,7 +35,6 @@ export interface WasmProgram {
     readonly counters: number
   }
   readonly phases: number
-  readonly tasks: number
   readonly homes: readonly (Home | undefined)[]
   readonly buffers: readonly PlanBuffer[]
   readonly arenaBytes: number
@@ -57,10 +56,11 @@ export const buildProgram = (plan: Plan, options: CodeOptions): WasmProgram => {
   const code = new CodeBook(options)
   const image = new Image()
   const argsOf = new Map<string, number>()
+  const numberOf = new Map(parts.map((part, i) => [part, i]))
   /** The function and the argument block of an operation. */
   const callOf = ({ part, which, calls }: Op): readonly [number, number] => {
     if (calls !== undefined) return [code.blas(), sgemms(image, part, calls)]
-    const key = `${parts.indexOf(part)}:${which}`
+    const key = `${numberOf.get(part)!}:${which}`
     const { run } = part
     const isGemm = run.kind === 'gemm' && which === 'main'
     const fn = isGemm ? code.gemm(run) : code.kernel(run.kind === 'gemm' ? run.epilogue! : run.kernel)
@@ -82,7 +82,6 @@ export const buildProgram = (plan: Plan, options: CodeOptions): WasmProgram => {
     image: image.finish(),
     tables,
     phases: phases.length,
-    tasks: tasks.reduce((n, t) => n + t.length, 0),
     homes,
     buffers,
     arenaBytes,

@@ -76,7 +76,6 @@ const laneAccess =
 
 export const get = (local: number): Code => [0x20, ...unsigned(local)]
 export const set = (local: number, value: Code): Code => [value, 0x21, ...unsigned(local)]
-export const tee = (local: number, value: Code): Code => [value, 0x22, ...unsigned(local)]
 export const select = (cond: Code, x: Code, y: Code): Code => [x, y, cond, 0x1b]
 export const call = (index: number, ...operands: readonly Code[]): Code => [...operands, 0x10, ...unsigned(index)]
 export const block = (...body: readonly Code[]): Code => [0x02, 0x40, ...body, 0x0b]
@@ -105,10 +104,6 @@ export const i32 = {
   rem: plain(0x6f),
   and: plain(0x71),
   or: plain(0x72),
-  xor: plain(0x73),
-  shl: plain(0x74),
-  shrS: plain(0x75),
-  shrU: plain(0x76),
   load: access(0x28),
   load8: access(0x2d),
   load16: access(0x2f),
@@ -140,7 +135,6 @@ export const v128 = {
   store64Lane: laneAccess(0x5b),
   not: simd(0x4d),
   and: simd(0x4e),
-  andnot: simd(0x4f),
   or: simd(0x50),
   xor: simd(0x51),
   anyTrue: simd(0x53),
@@ -179,7 +173,6 @@ export const i32x4 = {
   mul: simd(0xb5),
   min: simd(0xb6),
   max: simd(0xb8),
-  minU: simd(0xb7),
   truncSat: simd(0xf8),
   extend16: simd(0xa9),
 }

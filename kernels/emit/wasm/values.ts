@@ -2,8 +2,7 @@ import type { Atom, Axis, DType, Index, Scalar, UnaryFn } from '../../../core'
 import type { KernelInput } from '../../kernel'
 import { call, f32, f32x4, get, i32, i32x4, select, set, v128, type Code } from './instructions'
 import { fromBf16, fromF16, toBf16, toF16 } from './half'
-import type { Dependence } from './levels'
-import { type Facts } from './levels'
+import type { Dependence, Facts } from './levels'
 import { elementBytes, loadOne, loadVector } from './memory'
 import { erf, exp, log, tanh } from './math'
 import type { FunctionBuilder } from './module'
@@ -302,7 +301,7 @@ export class Values {
   /** Bytes from the start of memory to an element that all lanes share, kept where it is known. */
   private address(slot: number, dtype: DType, index: Index): Code {
     const text = index.terms.map((t) => `${t.coef}*${t.key}`).join('+')
-    return this.keep(`&${slot}:${text}+${index.constant}`, this.scope.depends.index({ ...index }), () => {
+    return this.keep(`&${slot}:${text}+${index.constant}`, this.scope.depends.index(index), () => {
       const bytes = elementBytes(dtype)
       const at = this.number(index)
       const scaled = bytes === 1 ? at : i32.mul(at, i32.of(bytes))

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { add, evaluate, input, matmul, reshape, softmax, sum, transpose, type Aval, type Expr } from '../../../core'
 import type { Device, DeviceFault, Executable, Plan, Resident } from '../../../kernels'
 import { wasmDevice, type WasmOptions } from '../../../kernels/devices/wasm'
-import { Heap } from '../../../kernels/devices/wasm/heap'
+import { Heap, OutOfMemory } from '../../../kernels/devices/wasm/heap'
 import { planOf, runPlan } from '../compare-programs'
 import { describe } from '../../harness'
 import { openWasm, orThrow } from './open'
@@ -163,11 +163,12 @@ describe('kernels/devices/wasm: memory and numbers', (test) => {
       const takes = await compiled(device, planOf([softmax(input('a', [64]))], { donated: ['a'] })) // not in place
       const [kept, given] = [await filled(device, 3, 64), await filled(device, 5, 64)]
       const full = (): number => {
-        throw new Error('no memory')
+        throw new OutOfMemory(2 ** 30, 3 * 2 ** 30)
       }
       await withAllocate(full, async () => {
-        assert.match(gotOf(await keeps.run([kept])()), /got no memory/)
-        assert.match(gotOf(await takes.run([given])()), /got no memory/)
+        const refused = 'run: expected at most 4096 MB in one WebAssembly memory, got 1024 MB more with 3072 MB in use'
+        assert.is(gotOf(await keeps.run([kept])()), refused)
+        assert.is(gotOf(await takes.run([given])()), refused)
       })
       assert.is((await orThrow(device.read(given)))[0], 5)
       assert.is(await firstOf(device, await keeps.run([kept])()), 4)
