@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Gone, startContestant } from './common/contestant.mjs'
-import { findTorch, installPackages, peers } from './common/install.mjs'
-import { cores, gflopsOf, machine, median, spread } from './common/measure.mjs'
-import { table } from './common/print.mjs'
-import { adam, encoder, gflopOf, lnEps, parameterCount, problemOf } from './common/problem.mjs'
+import { Gone, startContestant } from './runner/contestant.mjs'
+import { findTorch, installPackages, peers } from './runner/install.mjs'
+import { cores, gflopsOf, machine, median, spread } from './runner/measure.mjs'
+import { table } from './runner/print.mjs'
+import { adam, encoder, gflopOf, lnEps, parameterCount, problemOf } from './problem.mjs'
 
 const names = ['emend wasm', 'emend blas', 'jax-js', 'tfjs', 'torch']
 const usage = `usage: npm run bench:peers [-- options]

@@ -1,7 +1,7 @@
 // npm run bench [-- SUITE ... --json]: what emend itself does here. Against others: npm run bench:peers.
 import { parseArgs } from 'node:util'
-import { machine } from './common/measure.mjs'
-import { table } from './common/print.mjs'
+import { machine } from './runner/measure.mjs'
+import { table } from './runner/print.mjs'
 
 const names = ['step', 'matmul', 'elementwise', 'scaling', 'compile']
 const usage = `usage: npm run bench [-- SUITE ... --json], SUITE one of ${names.join(', ')} (default: all)

@@ -1,7 +1,7 @@
 // node emend.mjs OPTIONS: options of the wasm device as JSON
 import { createRequire } from 'node:module'
-import { encoder } from '../common/problem.mjs'
-import { serve } from '../common/serve.mjs'
+import { encoder } from '../problem.mjs'
+import { serve } from '../runner/serve.mjs'
 import { openMatmul } from '../emend/matmul.mjs'
 import { openWasm } from '../emend/open.mjs'
 import { openStep } from '../emend/step.mjs'

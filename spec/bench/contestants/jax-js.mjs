@@ -1,7 +1,7 @@
 // node --experimental-wasm-relaxed-simd jax-js.mjs THREADS
 // The step in jax-js's own API, under jit. Arrays there are owned by hand: `.ref` keeps one for another use.
-import { serve } from '../common/serve.mjs'
-import { adam, lnEps, matrices, problemOf } from '../common/problem.mjs'
+import { serve } from '../runner/serve.mjs'
+import { adam, lnEps, matrices, problemOf } from '../problem.mjs'
 import { importPeer, versionOf } from './installed.mjs'
 import { giveWorkers } from './worker-shim.mjs'
 

@@ -2,8 +2,8 @@
 // The step in TensorFlow.js's own API, tuned: its wasm backend runs its fast product (XNNPACK) for unbatched, untransposed operands
 // only, everything else by a plain loop of 1 to 2 GFLOP/s. So: explicit transposes, and one product a head, behind custom gradients.
 import { dirname } from 'node:path'
-import { serve } from '../common/serve.mjs'
-import { adam, lnEps, matrices, problemOf } from '../common/problem.mjs'
+import { serve } from '../runner/serve.mjs'
+import { adam, lnEps, matrices, problemOf } from '../problem.mjs'
 import { requirePeer, resolvePeer } from './installed.mjs'
 
 const tf = requirePeer('@tensorflow/tfjs')

@@ -1,7 +1,7 @@
 import { add, attention, crossEntropy, gelu, layerNorm, linear, matmul, matrixTranspose, mean } from 'emend/core'
 import { reshape, take, transpose } from 'emend/core'
 
-/** The loss of ../common/problem.mjs as a user of emend writes it. p: parameters by name; batch: ids, positions, labels. */
+/** The loss of problem.mjs as a user of emend writes it. p: parameters by name; batch: ids, positions, labels. */
 export const lossOf =
   ({ L, H, A, S, B }) =>
   (p, { ids, positions, labels }) => {

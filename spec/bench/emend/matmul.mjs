@@ -1,5 +1,5 @@
 import { input, matmul } from 'emend/core'
-import { matrices } from '../common/problem.mjs'
+import { matrices } from '../problem.mjs'
 import { openCall } from './open.mjs'
 
 /** A call that multiplies two n x n matrices on the device. */

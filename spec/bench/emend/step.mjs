@@ -11,7 +11,7 @@ import {
   uploadAll,
 } from 'emend/training'
 import { initialState, holes } from 'emend/training'
-import { adam, problemOf } from '../common/problem.mjs'
+import { adam, problemOf } from '../problem.mjs'
 import { lossOf } from './encoder.mjs'
 import { unwrap } from './open.mjs'
 

@@ -1,7 +1,7 @@
 import { compile } from 'emend/kernels'
 import { pairConfig, parameterAvals } from 'emend/models'
 import { adamW, batchAvals, linearWarmupDecay, sizeDefaults, tNlrV5, trainStep } from 'emend/training'
-import { median } from '../common/measure.mjs'
+import { median } from '../runner/measure.mjs'
 import { openWasm, unwrap } from '../emend/open.mjs'
 
 export const title = 'from an objective to a step that is ready to run: t-nlrv5 with AdamW and clipping, built in'

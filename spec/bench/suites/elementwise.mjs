@@ -1,6 +1,6 @@
 import { add, exp, gelu, input, layerNorm, mul, sigmoid, softmax, sqrt, square, sum, tanh } from 'emend/core'
 import { grad } from 'emend/autodiff'
-import { cores, median, timeCalls, warmUp } from '../common/measure.mjs'
+import { cores, median, timeCalls, warmUp } from '../runner/measure.mjs'
 import { openCall, openWasm } from '../emend/open.mjs'
 
 const [rows, width] = [1024, 1024]

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { cores, gflopsOf, median } from '../common/measure.mjs'
-import { startEmend, takeTurns } from '../common/playing.mjs'
+import { cores, gflopsOf, median } from '../runner/measure.mjs'
+import { startEmend, takeTurns } from '../runner/turns.mjs'
 
 export const title = 'matrix products, float32, GFLOP/s'
 const call = promisify(execFile)

@@ -1,5 +1,5 @@
-import { median, timeCalls } from '../common/measure.mjs'
-import { encoder, parameterCount } from '../common/problem.mjs'
+import { median, timeCalls } from '../runner/measure.mjs'
+import { encoder, parameterCount } from '../problem.mjs'
 import { openWasm } from '../emend/open.mjs'
 import { openStep } from '../emend/step.mjs'
 

@@ -1,6 +1,6 @@
-import { cores, median, spread } from '../common/measure.mjs'
-import { startEmend, takeTurns } from '../common/playing.mjs'
-import { encoder, gflopOf, parameterCount } from '../common/problem.mjs'
+import { cores, median, spread } from '../runner/measure.mjs'
+import { startEmend, takeTurns } from '../runner/turns.mjs'
+import { encoder, gflopOf, parameterCount } from '../problem.mjs'
 
 const { L, H, B, S, V } = encoder
 export const title = `training step: ${L} layers, ${H} wide, ${B} x ${S} tokens, vocabulary ${V}; ${parameterCount().toLocaleString('en')} parameters, ${gflopOf().toFixed(1)} GFLOP, float32`
