@@ -1,13 +1,19 @@
 import {
   add,
+  cast,
   concat,
+  div,
   exprLeaves,
   input,
   keyOf,
   leavesOf,
+  mapExprs,
   mapTree,
+  mul,
+  not,
   reshape,
   scope,
+  where,
   zipExprs,
   type Aval,
   type Expr,
@@ -59,23 +65,33 @@ const logOf = (metrics: {
 
 /**
  * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
- * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss and the gradient's global norm. All inputs are donated.
+ * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss, the gradient's global norm, and what a loss scale does. All inputs
+ * are donated.
  */
 export const trainStep = <P extends ExprTree>({ loss, optimizer, params, batch }: StepSpec<P>): LoggedProgram => {
   const p = holes('params', params) as P
   const state = holes('optimizer', stateAvals(optimizer, params))
   const data = holes('batch', batch) as PretrainInputs
-  const { value, grads, aux } = valueAndGradAux((q: P) => {
-    const parts = loss(q, data, runKey())
-    return { loss: parts.loss, aux: parts.metrics }
+  const scale = optimizer.lossScale?.(state)
+  const differentiated = valueAndGradAux((q: P) => {
+    const { loss: value, metrics } = loss(q, data, runKey())
+    return { loss: scale === undefined ? value : mul(value, scale), aux: { ...metrics, loss: value } }
   })(p)
-  const result = scope('optimizer', () => optimizer.update(grads, state, p))
-  const next = zipExprs(p, result.updates, (x, u) => add(x, u))
-  const { value: log, logged } = logOf({ ...aux, loss: value, gradNorm: globalNorm(grads) })
+  const grads =
+    scale === undefined ? differentiated.grads : mapExprs(differentiated.grads, (g) => mul(g, div(1, scale)))
+  const { updates, state: after, isApplied } = scope('optimizer', () => optimizer.update(grads, state, p))
+  const next = zipExprs(p, updates, (x, u) => (isApplied === undefined ? add(x, u) : where(isApplied, add(x, u), x)))
+  const { value: log, logged } = logOf({
+    ...differentiated.aux,
+    gradNorm: globalNorm(grads),
+    ...(scale === undefined ? {} : { lossScale: scale }),
+    ...(isApplied === undefined ? {} : { skipped: cast(not(isApplied), 'f32') }),
+    ...(optimizer.isExhausted === undefined ? {} : { exhausted: optimizer.isExhausted(after) }),
+  })
   const inputs = [...leavesOf<Expr>(p), ...leavesOf<Expr>(state), ...leavesOf<Expr>(data)]
   return {
     program: {
-      outputs: [...outputsOf('params', next), ...outputsOf('optimizer', result.state), { name: 'log', value: log }],
+      outputs: [...outputsOf('params', next), ...outputsOf('optimizer', after), { name: 'log', value: log }],
       donated: [...inputs.map(([, e]) => e.params.name as string), 'seed/lo', 'seed/hi'],
     },
     logged,

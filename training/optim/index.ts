@@ -1,6 +1,6 @@
 export { scaleByAdam, type AdamConfig, type AdamState } from './adam'
 export { adamW, type AdamWConfig } from './adamw'
-export type { GradientTransformation, Schedule } from './base'
+export type { GradientTransformation, Schedule, Update } from './base'
 export { chain } from './chain'
 export { constantRate, linearWarmupDecay } from './schedule'
 export { addDecayedWeights, clipByGlobalNorm, globalNorm, scaleByLearningRate } from './transforms'
