@@ -51,7 +51,7 @@ export const openCorrector =
     const { device, config, batch, seq } = spec
     const avals = parameterAvals(config)
     const runner = await prepare(device, () =>
-      correctProgram(config, holes('params', avals) as PairParams, batch, seq),
+      correctProgram(config, holes('params', avals) as PairParams, batch, seq, Object.values(spec.tokenizer.specials)),
     )()
     if (E.isLeft(runner)) return runner
     const correctIds: Corrector['correctIds'] = (params, rows) => async () => {

@@ -1,4 +1,5 @@
 import { isNode } from './host-kind'
+
 /** A BLAS of this machine, called through the FFI package koffi. */
 export interface Blas {
   /** Path of koffi, for `require`. */
@@ -11,6 +12,10 @@ const candidates: Readonly<Record<string, readonly string[]>> = {
   darwin: ['/System/Library/Frameworks/Accelerate.framework/Accelerate', 'libopenblas.dylib'],
   win32: ['libopenblas.dll', 'openblas.dll', 'mkl_rt.2.dll', 'mkl_rt.dll'],
 }
+
+/** What the environment variable EMEND_BLAS names. */
+export const namedBlas = (): string | undefined =>
+  isNode() && process.env.EMEND_BLAS !== '' ? process.env.EMEND_BLAS : undefined
 
 /** The first library found that has cblas_sgemm, or why there is none. `EMEND_BLAS` names one that is tried alone. */
 export const findBlas = async (): Promise<Blas | string> => {
@@ -25,8 +30,8 @@ export const findBlas = async (): Promise<Blas | string> => {
   } catch {
     return 'the package koffi is not installed'
   }
-  const named = process.env.EMEND_BLAS
-  const names = named === undefined || named === '' ? (candidates[process.platform] ?? []) : [named]
+  const named = namedBlas()
+  const names = named === undefined ? (candidates[process.platform] ?? []) : [named]
   for (const name of names) {
     try {
       koffi.load(name).func(prototype)
@@ -35,7 +40,7 @@ export const findBlas = async (): Promise<Blas | string> => {
       // not on this machine: the next one may be
     }
   }
-  return `none of ${names.join(', ')} has cblas_sgemm`
+  return named === undefined ? `none of ${names.join(', ')}` : `EMEND_BLAS=${named}, which is none`
 }
 
 const prototype = 'void cblas_sgemm(int, int, int, int, int, int, float, void *, int, void *, int, float, void *, int)'

@@ -10,7 +10,7 @@ import { readHost, writeHost } from './host'
 import { LoadedProgram, type Machine } from './loaded'
 import { Closed, openPool, ThreadFailure } from './pool'
 import { buildProgram, type CodeOptions } from './program'
-import { findBlas } from './blas'
+import { findBlas, namedBlas } from './blas'
 import { release, WasmValue } from './value'
 import { isNode } from './host-kind'
 
@@ -38,6 +38,9 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB
 /** BLAS was asked for and is not there. */
 class NoBlas extends Error {}
 
+/** More than any machine has cores: a slip of the hand. */
+const mostThreads = 512
+
 /** A number of threads that cannot be. */
 class BadThreads extends Error {}
 
@@ -51,7 +54,7 @@ const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Eithe
         fault(
           what,
           `at most ${megabytes(mostBytes)} in one WebAssembly memory`,
-          `${megabytes(error.wanted)} more with ${megabytes(error.inUse)} in use`,
+          `${megabytes(error.wanted + error.inUse)}, of which ${megabytes(error.inUse)} are values and programs`,
           'take a smaller model or fewer sequences a step',
         ),
       )
@@ -61,11 +64,14 @@ const attempt = async <T>(what: string, body: () => Promise<T>): Promise<E.Eithe
           what,
           'a BLAS with cblas_sgemm and the package koffi',
           error.message,
-          'on Debian: apt-get install libopenblas0-pthread; matmul "wasm" needs neither',
+          namedBlas() === undefined
+            ? 'on Debian: apt-get install libopenblas0-pthread; matmul "wasm" needs neither'
+            : 'correct the environment variable EMEND_BLAS, or unset it; matmul "wasm" does not read it',
         ),
       )
     if (error instanceof Closed) return E.left(fault(what, 'an open device', 'one that was closed'))
-    if (error instanceof BadThreads) return E.left(fault(what, 'a whole number of threads, at least 1', error.message))
+    if (error instanceof BadThreads)
+      return E.left(fault(what, `a whole number of threads, from 1 to ${mostThreads}`, error.message))
     if (error instanceof ThreadFailure) return E.left(fault(what, 'every thread to finish', error.message))
     if (error instanceof RangeError) return E.left(fault(what, 'room for it in this process', error.message))
     throw error
@@ -87,8 +93,11 @@ export const wasmDevice =
       const shared = options.shared ?? features.shared
       const fused = options.fused ?? features.fused
       const threads = shared ? (options.threads ?? (await defaultThreads())) : 1
-      if (!(Number.isInteger(threads) && threads >= 1)) throw new BadThreads(String(threads))
+      if (!(Number.isInteger(threads) && threads >= 1 && threads <= mostThreads)) throw new BadThreads(String(threads))
       const found = options.matmul === 'wasm' || !shared ? 'not asked for' : await findBlas()
+      // A library that was named and is not one is an error even where another way would do.
+      if (shared && options.matmul !== 'wasm' && typeof found === 'string' && namedBlas() !== undefined)
+        throw new NoBlas(found)
       if (options.matmul === 'blas' && typeof found === 'string')
         throw new NoBlas(shared ? found : 'one thread on memory of its own')
       const blas = typeof found === 'string' ? null : found

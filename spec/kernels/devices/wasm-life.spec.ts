@@ -150,10 +150,10 @@ for (const options of [{ threads: 2 }, { shared: false }] as const)
 
 describe('kernels/devices/wasm: memory and numbers', (test) => {
   test('a number of threads that cannot be is refused', async () => {
-    for (const threads of [0, -1, 1.5, NaN])
+    for (const threads of [0, -1, 1.5, NaN, 513])
       assert.is(
         gotOf(await wasmDevice({ threads, matmul: 'wasm' })()),
-        `open: expected a whole number of threads, at least 1, got ${threads}`,
+        `open: expected a whole number of threads, from 1 to 512, got ${threads}`,
       )
   })
 
@@ -166,7 +166,8 @@ describe('kernels/devices/wasm: memory and numbers', (test) => {
         throw new OutOfMemory(2 ** 30, 3 * 2 ** 30)
       }
       await withAllocate(full, async () => {
-        const refused = 'run: expected at most 4096 MB in one WebAssembly memory, got 1024 MB more with 3072 MB in use'
+        const refused =
+          'run: expected at most 4096 MB in one WebAssembly memory, got 4096 MB, of which 3072 MB are values and programs'
         assert.is(gotOf(await keeps.run([kept])()), refused)
         assert.is(gotOf(await takes.run([given])()), refused)
       })
