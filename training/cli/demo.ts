@@ -16,7 +16,7 @@ import { progressBar } from './progress'
 import { importSelf } from './self'
 import { stopSignal } from './stop-signal'
 
-/** Sized for three to four minutes on two cores. */
+/** Four minutes on two cores. */
 const defaults = { preset: 'tiny', steps: 1200, out: 'runs/demo' } as const
 
 export const demoCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { ShapeError } from '../../core'
-import { compile, type Plan } from '../../kernels'
+import { compile, type Plan, type Program } from '../../kernels'
 import { countParameters, parameterAvals, type PairConfig, type PairParams, type ParameterCount } from '../../models'
 import { tNlrV5 } from '../objectives'
 import { adamW, linearWarmupDecay } from '../optim'
@@ -33,24 +33,24 @@ export interface StepForecast {
 const maxInputs = 7
 
 /** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */
+export const pairStep = (config: PairConfig, batch: number): Program =>
+  trainStep<PairParams>({
+    loss: tNlrV5(config),
+    optimizer: adamW({
+      b1: 0.9,
+      b2: 0.98,
+      eps: 1e-6,
+      weightDecay: 0.01,
+      clipNorm: 2,
+      rate: linearWarmupDecay(1e-4, 100, 1000),
+    }),
+    params: parameterAvals(config),
+    batch: batchAvals(batch, config.maxLength),
+  }).program
+
+/** `pairStep`, planned. */
 export const forecastStep = (config: PairConfig, batch: number): E.Either<ShapeError, StepForecast> => {
-  const built = compile(
-    () =>
-      trainStep<PairParams>({
-        loss: tNlrV5(config),
-        optimizer: adamW({
-          b1: 0.9,
-          b2: 0.98,
-          eps: 1e-6,
-          weightDecay: 0.01,
-          clipNorm: 2,
-          rate: linearWarmupDecay(1e-4, 100, 1000),
-        }),
-        params: parameterAvals(config),
-        batch: batchAvals(batch, config.maxLength),
-      }).program,
-    { maxInputs },
-  )
+  const built = compile(() => pairStep(config, batch), { maxInputs })
   if (E.isLeft(built)) return built
   const plan = built.right
   return E.right({

@@ -1,6 +1,6 @@
 import { compile } from 'emend/kernels'
-import { pairConfig, parameterAvals } from 'emend/models'
-import { adamW, batchAvals, linearWarmupDecay, sizeDefaults, tNlrV5, trainStep } from 'emend/training'
+import { pairConfig } from 'emend/models'
+import { pairStep, sizeDefaults } from 'emend/training'
 import { median } from '../runner/measure.mjs'
 import { openWasm, unwrap } from '../emend/open.mjs'
 
@@ -14,23 +14,12 @@ const sizes = {
   base: { batch: 2, seq: 128, vocab: 8192 },
 }
 
-const optimizer = adamW({
-  b1: 0.9,
-  b2: 0.98,
-  eps: 1e-6,
-  weightDecay: 0.01,
-  clipNorm: 2,
-  rate: linearWarmupDecay(1e-4, 100, 1000),
-})
-
 export const run = async () => {
   const device = await openWasm({ matmul: 'wasm' })
   const rows = []
   for (const [preset, { batch, seq, vocab }] of Object.entries(sizes)) {
     const config = pairConfig(preset, vocab, seq)
-    const build = () =>
-      trainStep({ loss: tNlrV5(config), optimizer, params: parameterAvals(config), batch: batchAvals(batch, seq) })
-        .program
+    const build = () => pairStep(config, batch)
     const [planMs, compileMs] = [[], []]
     let steps = 0
     for (let round = 0; round < 3; round++) {
