@@ -1,5 +1,4 @@
-import { makeNode, topological, type Expr } from '../core'
-import { dependents } from './dependents'
+import { dependents, makeNode, topological, type Expr } from '../core'
 
 /** Forward mode on the graph: tangents of the outputs, given those of `wrt`; null where none arrives. */
 export const pushforward = (

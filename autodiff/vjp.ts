@@ -1,5 +1,4 @@
-import { add, erase, isFloat, makeNode, ops, topological, withPath, type Expr } from '../core'
-import { dependents } from './dependents'
+import { add, dependents, erase, isFloat, makeNode, ops, topological, withPath, type Expr } from '../core'
 
 /** Cotangents of `wrt`, given one for each output; null where no derivative reaches. */
 export type Pullback = (cts: readonly (Expr | null)[]) => readonly (Expr | null)[]

@@ -51,8 +51,21 @@ export const softplus = customVjp(
 /** ln σ(x) = -softplus(-x) */
 export const logSigmoid = (x: Expr): Expr => neg(softplus(neg(x)))
 
-/** x Φ(x), exact form (Hendrycks and Gimpel 2016, arXiv:1606.08415, §2). */
-export const gelu = (x: Expr): Expr => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1))
+/** Φ(x), the distribution function of the standard normal. */
+const normalCdf = (x: Expr): Expr => mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5)
+
+/**
+ * x Φ(x), exact form (Hendrycks and Gimpel 2016, arXiv:1606.08415, §2). The rule, Φ(x) + x φ(x), reads x alone; and a function that a precision policy
+ * computes as a whole has to be known by name.
+ */
+export const gelu = customVjp(
+  'gelu',
+  (x) => mul(x, normalCdf(x)),
+  (ct, [x]) => {
+    const density = mul(exp(mul(square(x!), -0.5)), 1 / Math.sqrt(2 * Math.PI))
+    return [mul(ct, add(normalCdf(x!), mul(x!, density)))]
+  },
+)
 
 /** ln Σ e^x along an axis, shifted by the maximum so that nothing overflows. */
 export const logSumExp = (x: Expr, axis = -1): Expr => {

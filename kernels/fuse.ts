@@ -1,4 +1,4 @@
-import { asTuple, sizeOf, type Access, type Expr, type Lowered } from '../core'
+import { asTuple, bytesOf, sizeOf, type Access, type Expr, type Lowered } from '../core'
 
 /**
  * Which nodes get a buffer. All others are computed inside the kernels that read them: element-wise chains into each other,
@@ -79,8 +79,16 @@ export const fuse = (order: readonly Expr[], outputs: ReadonlySet<Expr>, limits:
 
   const store = (e: Expr): void => {
     if (isFree(e)) return
-    stored.add(e)
-    open.delete(e)
+    const chain = chainFrom(e, (x) => stored.has(x) || isFree(x))
+    const narrowest = chain.reduce((best, x) => (bytesOf(x.aval.dtype) < bytesOf(best.aval.dtype) ? x : best), e)
+    stored.add(narrowest)
+    open.delete(narrowest)
+    // What lies above the buffer is made from it wherever it is read.
+    for (const x of chain.slice(0, chain.indexOf(narrowest)).reverse()) {
+      open.delete(x)
+      weight.set(x, weightOf(x) + x.inputs.reduce((sum, y) => sum + weightIn(y), 0))
+      reads.set(x, unionOf(x.inputs, readsOf))
+    }
   }
   const weightIn = (x: Expr): number => (stored.has(x) ? 1 : weight.get(x)!)
   const readsOf = (x: Expr): ReadonlySet<Expr> => (stored.has(x) ? new Set([x]) : reads.get(x)!)
@@ -97,6 +105,8 @@ export const fuse = (order: readonly Expr[], outputs: ReadonlySet<Expr>, limits:
       e.inputs.forEach((x, i) => {
         if ((scattered.has(e.op.name) || i === 0) && weightIn(x) > 1) store(x)
       })
+    // A product reads each element many times, and finds it ready only in a buffer.
+    if (e.op.name === 'matmul') for (const x of e.inputs) storeCastUnder(x, stored, store)
     const inlined = new Set<Expr>()
     let arrays = unionOf(e.inputs, readsOf)
     while (arrays.size > limits.maxInputs) {
@@ -122,6 +132,40 @@ export const fuse = (order: readonly Expr[], outputs: ReadonlySet<Expr>, limits:
     else if (hangs !== undefined) open.set(e, hangs)
   }
   return { isStored: (e) => stored.has(e), lowered: lower }
+}
+
+/** Work, in additions, that may be done again at each reader for the sake of a narrower buffer. */
+const cheapWork = 3
+
+/**
+ * e and what it was made of element by element from one array and single numbers, cheaply: a wide copy of halves is worth no buffer. Ends
+ * with the first that is stored.
+ */
+const chainFrom = (e: Expr, isStored: (x: Expr) => boolean): readonly Expr[] => {
+  const chain = [e]
+  let work = 0
+  for (let at = e; !isStored(at) || at === e;) {
+    const arrays = [...new Set(at.inputs.filter((x) => sizeOf(underViews(x).aval.shape) !== 1))]
+    const [next] = arrays
+    work += weightOf(at)
+    if (arrays.length !== 1 || work > cheapWork || !inPlace.has(at.op.name)) break
+    chain.push(next!)
+    at = next!
+  }
+  return chain
+}
+const inPlace = new Set(['cast', 'mul', 'add', 'sub', 'neg', 'abs'])
+
+const underViews = (x: Expr): Expr => {
+  let at = x
+  while (views.has(at.op.name)) at = at.inputs[0]!
+  return at
+}
+
+/** A cast that is read through views only, if it has no buffer yet, gets one. */
+const storeCastUnder = (x: Expr, stored: ReadonlySet<Expr>, store: (e: Expr) => void): void => {
+  const at = underViews(x)
+  if (at.op.name === 'cast' && !stored.has(at)) store(at)
 }
 
 /** Before a node joins its inputs in one kernel: at most one open reduction may remain, of the node's own size. */

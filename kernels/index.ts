@@ -8,6 +8,15 @@ export { timesOf } from './devices/wasm/loaded'
 export { interpretKernel, interpretPlan } from './interpret'
 export type { Kernel, KernelInput } from './kernel'
 export type { BufferId, KernelStep, Plan, PlanBuffer, PlanCost, PlanInput } from './plan'
+export {
+  functionPrecision,
+  opPrecision,
+  withPolicy,
+  type ComputeDType,
+  type FunctionPrecision,
+  type OpPrecision,
+  type Policy,
+} from './precision'
 export { printPlan } from './print'
 export type { Program } from './program'
 export { simplify } from './simplify'

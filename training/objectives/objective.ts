@@ -2,7 +2,7 @@ import type { Expr, ExprTree, Key } from '../../core'
 import type { PairConfig } from '../../models'
 
 /** A loss in nats and what is logged beside it, as expressions. */
-export interface LossParts {
+export type LossParts = {
   readonly loss: Expr
   readonly metrics: { readonly [name: string]: Expr }
 }

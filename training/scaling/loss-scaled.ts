@@ -1,33 +1,16 @@
-import {
-  abs,
-  add,
-  cast,
-  eq,
-  exprLeaves,
-  lt,
-  not,
-  scalar,
-  sum,
-  where,
-  zipExprs,
-  type Expr,
-  type ExprTree,
-} from '../../core'
-import type { GradientTransformation } from '../optim'
+import { lt, where, zipExprs, type Expr, type ExprTree } from '../../core'
+import { globalNorm, type GradientTransformation } from '../optim'
 import type { ScalerRule } from './flavours'
 import { scalerNext, scalerStart, type ScalerState } from './scaler'
 
 /** An optimizer's state with that of a loss scale. */
 export type ScaledState = { readonly scaler: ScalerState; readonly inner: ExprTree }
 
-/** Whether every number of every leaf is finite: bool[]. */
-export const allFinite = (tree: ExprTree): Expr =>
-  eq(
-    exprLeaves(tree)
-      .map((g) => sum(cast(not(lt(abs(g), Infinity)), 'f32')))
-      .reduce((a, b) => add(a, b), scalar(0)),
-    0,
-  )
+/**
+ * Whether every number of every leaf is finite: bool[]. Told by the norm, as fairseq does, which a step computes anyway: one number that is
+ * not finite, or that has no square in f32, makes it infinite or NaN.
+ */
+export const allFinite = (tree: ExprTree): Expr => lt(globalNorm(tree), Infinity)
 
 /**
  * An optimizer under a loss scale (Micikevicius et al. 2018, arXiv:1710.03740, §3.2): it sees gradients of the true loss, and a step whose

@@ -1,0 +1,2 @@
+export { withPolicy, type Policy } from './policy'
+export { functionPrecision, opPrecision, type ComputeDType, type FunctionPrecision, type OpPrecision } from './rules'
