@@ -26,3 +26,38 @@ export const roundBf16 = (x: number): number => keepZeroSign(x, roundTo(x, 8, -1
 
 const keepZeroSign = (x: number, rounded: number): number =>
   rounded === 0 && (x < 0 || Object.is(x, -0)) ? -0 : rounded
+
+const scratch = new Float32Array(1)
+const scratchBits = new Uint32Array(scratch.buffer)
+
+/** The sixteen bits of a number as bfloat16; every NaN is the quiet one. */
+export const bf16Bits = (x: number): number => {
+  if (Number.isNaN(x)) return 0x7fc0
+  scratch[0] = roundBf16(x)
+  return scratchBits[0]! >>> 16
+}
+/** The number that sixteen bits stand for as bfloat16. */
+export const bf16Value = (bits: number): number => {
+  scratchBits[0] = bits << 16
+  return scratch[0]!
+}
+
+/** The sixteen bits of a number as binary16; every NaN is the quiet one. */
+export const f16Bits = (x: number): number => {
+  if (Number.isNaN(x)) return 0x7e00
+  const r = roundF16(x)
+  const sign = r < 0 || Object.is(r, -0) ? 0x8000 : 0
+  const a = Math.abs(r)
+  if (a === Infinity) return sign | 0x7c00
+  if (a < 2 ** -14) return sign | (a * 2 ** 24)
+  const e = floorLog2(a)
+  return sign | (((e + 15) << 10) + (a / 2 ** e - 1) * 1024)
+}
+/** The number that sixteen bits stand for as binary16. */
+export const f16Value = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25)
+}

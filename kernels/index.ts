@@ -11,6 +11,7 @@ export type { BufferId, KernelStep, Plan, PlanBuffer, PlanCost, PlanInput } from
 export {
   functionPrecision,
   opPrecision,
+  roundingsOf,
   withPolicy,
   type ComputeDType,
   type FunctionPrecision,

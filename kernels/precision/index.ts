@@ -1,2 +1,9 @@
 export { withPolicy, type Policy } from './policy'
-export { functionPrecision, opPrecision, type ComputeDType, type FunctionPrecision, type OpPrecision } from './rules'
+export {
+  functionPrecision,
+  opPrecision,
+  roundingsOf,
+  type ComputeDType,
+  type FunctionPrecision,
+  type OpPrecision,
+} from './rules'

@@ -44,6 +44,7 @@ const castsOnce = (): Casts => {
   const made = new Map<Expr, Map<DType, Expr>>()
   const casts: Casts = (x, dtype) => {
     if (x.aval.dtype === dtype || !isFloat(x.aval.dtype)) return x
+    if (isLiteral(x)) return makeNode(x.op, { ...x.params, dtype }, []) // as written, not as another dtype has it
     if (x.op.name === 'cast' && x.aval.dtype === 'f32' && x.inputs[0]!.aval.dtype === dtype) return x.inputs[0]!
     const known = made.get(x) ?? new Map<DType, Expr>()
     made.set(x, known)
@@ -83,7 +84,7 @@ const rewriteFrom = (computeOf: ComputeOf, casts: Casts, done: Map<Expr, Expr>, 
     const wanted = dtypeFor(e, inputs, computeOf(e), isWeak)
     const fitted = wanted === undefined ? inputs : inputs.map((x) => casts(x, wanted))
     const same = fitted.every((x, i) => x === e.inputs[i])
-    if (e.op.name === 'cast' && isFloat(e.aval.dtype) && isFloat(inputs[0]!.aval.dtype))
+    if (e.op.name === 'cast' && isFloat(e.aval.dtype) && isFloat(inputs[0]!.aval.dtype) && !isLiteral(inputs[0]!))
       return casts(inputs[0]!, e.aval.dtype)
     const made = same ? e : makeNode(e.op, e.params, fitted)
     if (staysWeak(e, inputs, weak)) weak.add(made)
@@ -94,25 +95,20 @@ const rewriteFrom = (computeOf: ComputeOf, casts: Casts, done: Map<Expr, Expr>, 
   const wholeFunction = (e: Expr): Expr => {
     const { inside, outside, value } = regionOf(e)
     const args = e.inputs.slice(1)
-    const written = new Map<Expr, Expr>()
-    for (const x of [...args, ...outside]) written.set(x, casts(done.get(x)!, x.aval.dtype))
-    for (const x of inside)
-      if (!written.has(x))
-        written.set(
-          x,
-          withPath(x.path, () =>
-            makeNode(
-              x.op,
-              x.params,
-              x.inputs.map((y) => written.get(y) ?? y),
-            ),
-          ),
-        )
-    const exact = written.get(value) ?? casts(done.get(value)!, value.aval.dtype)
-    const rounds = functionPrecision[functionOf(e)!] === 'rounds' && e.aval.dtype === 'f32'
-    const result = rounds ? casts(exact, computeOf(e)) : exact
+    const exact = new Map<Expr, Expr>()
+    for (const x of [...args, ...outside]) exact.set(x, casts(done.get(x)!, 'f32'))
+    for (const x of inside) {
+      if (exact.has(x)) continue
+      const inputs = x.inputs.map((y) => casts(exact.get(y)!, 'f32'))
+      exact.set(
+        x,
+        withPath(x.path, () => makeNode(x.op, x.params, inputs)),
+      )
+    }
+    const rounds = functionPrecision[functionOf(e)!] === 'rounds'
+    const result = casts(exact.get(value)!, rounds ? (isHalf(e) ? e.aval.dtype : computeOf(e)) : 'f32')
     const { name, rule } = customRuleOf(e.op)!
-    return makeNode(customVjpOp(name, fromHalves(inDtypesOf(e, rule))), {}, [result, ...args.map((x) => done.get(x)!)])
+    return makeNode(customVjpOp(name, inF32(rule)), {}, [result, ...args.map((x) => done.get(x)!)])
   }
 
   /** A function of another kind: its ops by their rules, forward and backward. */
@@ -147,24 +143,26 @@ const rewriteFrom = (computeOf: ComputeOf, casts: Casts, done: Map<Expr, Expr>, 
   }
 }
 
+const isHalf = ({ aval: { dtype } }: Expr): boolean => dtype === 'f16' || dtype === 'bf16'
+
 /** A rule as its author wrote it: in the dtypes that the function had, its results in those of the arguments. */
 const inDtypesOf =
   (e: Expr, rule: CustomVjp): CustomVjp =>
   (ct, args, out) => {
     const written = args.map((x, i) => cast(x, e.inputs[i + 1]!.aval.dtype))
-    const results = rule(cast(ct, e.aval.dtype), written, cast(out, e.aval.dtype))
-    return results.map((x, i) => (x === null ? null : cast(x, args[i]!.aval.dtype)))
+    return likeArgs(rule(cast(ct, e.aval.dtype), written, cast(out, e.aval.dtype)), args)
   }
 
-/** A rule that makes its f32 values again from the halves: only those are kept from the way forward. */
-const fromHalves =
+/** A rule in f32, its results in the dtypes of the arguments. It makes f32 values again from halves: only those are kept from the way forward. */
+const inF32 =
   (rule: CustomVjp): CustomVjp =>
-  (ct, args, out) =>
-    rule(
-      ct,
-      args.map((x) => (isFloat(x.aval.dtype) && x.aval.dtype !== 'f32' ? ops.fence(x, ct) : x)),
-      out,
-    )
+  (ct, args, out) => {
+    const wide = args.map((x) => (isHalf(x) ? cast(ops.fence(x, ct), 'f32') : x))
+    return likeArgs(rule(cast(ct, 'f32'), wide, cast(out, 'f32')), args)
+  }
+
+const likeArgs = (cts: readonly (Expr | null)[], args: readonly Expr[]): readonly (Expr | null)[] =>
+  cts.map((x, i) => (x === null ? null : cast(x, args[i]!.aval.dtype)))
 
 /** The name of a function that is computed as a whole; undefined for any other node. */
 const functionOf = (e: Expr): string | undefined => {
@@ -219,11 +217,13 @@ const holds = (dtype: DType, x: Expr): boolean => {
   return Number.isFinite(rounded) && rounded !== 0
 }
 
+const isLiteral = (x: Expr): boolean => x.op.name === 'literal'
+
 /** The value of a literal, or of a view of one; undefined for anything else. */
 const constantOf = (x: Expr): unknown => {
   let at = x
   while (opPrecision[at.op.name] === 'moves' && at.inputs.length > 0) at = at.inputs[0]!
-  return at.op.name === 'literal' ? at.params.value : undefined
+  return isLiteral(at) ? at.params.value : undefined
 }
 
 /**

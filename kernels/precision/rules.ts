@@ -91,3 +91,7 @@ export const functionPrecision: Readonly<Record<string, FunctionPrecision>> = {
 
 /** Of two float dtypes one that holds the numbers of both. */
 export const wider = (a: DType, b: DType): DType => (a === b ? a : 'f32')
+
+/** How often the result of an op or function is rounded to a half, if its inputs are halves: its stated error, in units of half the last place. */
+export const roundingsOf = (rule: OpPrecision | FunctionPrecision): 0 | 1 =>
+  rule === 'compute' || rule === 'widest' || rule === 'rounds' ? 1 : 0

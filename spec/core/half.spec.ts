@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { evaluateOne, roundBf16, roundF16, cast, tensor } from '../../core'
+import { bf16Bits, bf16Value, cast, evaluateOne, f16Bits, f16Value, roundBf16, roundF16, tensor } from '../../core'
 import { describe } from '../harness'
 import { bfloat16, binary16, decodeHalf, infinityPattern, nearestHalf } from './half-patterns'
 
@@ -71,6 +71,19 @@ describe('core/half', (test) => {
       fc.assert(fc.property(anywhere, nearest), { seed: 16, numRuns: 5000 })
     })
   }
+
+  for (const [name, bitsOf, valueOf, format] of [
+    ['binary16', f16Bits, f16Value, binary16],
+    ['bfloat16', bf16Bits, bf16Value, bfloat16],
+  ] as const)
+    test(`${name}: all 65536 patterns are the numbers they stand for, and these the patterns`, () => {
+      for (let pattern = 0; pattern < 65536; pattern++) {
+        const x = decodeHalf(format, pattern)
+        if (!Object.is(valueOf(pattern), x)) assert.is(valueOf(pattern), x, pattern.toString(16))
+        if (Number.isNaN(x)) assert.ok(Number.isNaN(valueOf(bitsOf(x))))
+        else if (bitsOf(x) !== pattern) assert.is(bitsOf(x), pattern, String(x))
+      }
+    })
 
   test('a cast rounds: 65519.99 is the largest f16, 65520 is infinite, 1/3 in bf16 is 171/512', () => {
     assert.equal([...evaluateOne(cast(tensor([65519.99, 65520, -65520]), 'f16'))], [65504, Infinity, -Infinity])

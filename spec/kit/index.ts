@@ -4,6 +4,7 @@
  */
 export { assertClose, CloseError, firstDifference, type CloseOptions } from './assert-close'
 export { calls, callsOf, hasCalls, smoothCallsOf, type Call } from './arbitraries/call'
+export { halfArbitrary, type HalfLimits } from './arbitraries/half'
 export { keys } from './arbitraries/key'
 export {
   problemsOf,
@@ -33,6 +34,7 @@ export {
 } from './arbitraries/values'
 export { checkGradients, GradientError, lawNames, laws, type CheckOptions, type LawName } from './check-gradients'
 export { isDual, isLinear, matchesFiniteDifferences, matchesSecondOrder, tolerances } from './laws/gradient'
+export { roundsAtMost } from './laws/precision'
 export { LawError, type Argument, type LawFault, type Problem } from './laws/problem'
 export {
   dropsDerivatives,
