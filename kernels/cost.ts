@@ -43,12 +43,20 @@ export const planCost = (
     if (b.source !== 'step') alive += sizes[i]!
   })
   let peakBytes = alive
+  const passing = new Set(steps.flatMap((step) => step.frees))
+  let work = 0
+  let workBytes = 0
   for (const step of steps) {
     flops += kernels[step.kernel]!.flops
     bytes += sizes[step.output]! + step.inputs.reduce((sum, b) => sum + sizes[b]!, 0)
     alive += sizes[step.output]!
     peakBytes = Math.max(peakBytes, alive)
-    for (const b of step.frees) alive -= sizes[b]!
+    if (passing.has(step.output)) work += sizes[step.output]!
+    workBytes = Math.max(workBytes, work)
+    for (const b of step.frees) {
+      alive -= sizes[b]!
+      if (buffers[b]!.source === 'step') work -= sizes[b]!
+    }
   }
-  return { flops, bytes, peakBytes, arenaBytes: arena.slotBytes.reduce((sum, b) => sum + b, 0) }
+  return { flops, bytes, peakBytes, workBytes, arenaBytes: arena.slotBytes.reduce((sum, b) => sum + b, 0) }
 }

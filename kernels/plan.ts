@@ -52,6 +52,8 @@ export interface PlanCost {
   readonly bytes: number
   /** Inputs, outputs and intermediates that are alive at once, at most. */
   readonly peakBytes: number
+  /** Intermediates that are alive at once, at most: what steps write and later ones free. */
+  readonly workBytes: number
   /** Of all slots: what the intermediates and outputs take where they are laid out by `arena`. */
   readonly arenaBytes: number
 }

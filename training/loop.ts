@@ -14,11 +14,16 @@ export interface RunState {
   readonly values: Values
 }
 
-/** What one step logs. Losses in nats; `tokens` counts from the start of the run. */
+/** What one step logs. Losses in nats; `tokens` counts from the start of the run, `lr` is that of the steps applied so far. */
 export interface StepRecord {
   readonly step: number
   readonly loss: number
+  /** Of the true loss's gradient. Not finite where the step was skipped for it: JSON has null then. */
   readonly gradNorm: number
+  /** What the loss was multiplied by for the way back; 1 without a loss scale. */
+  readonly lossScale: number
+  /** Whether gradients overflowed, so that nothing was updated. */
+  readonly skipped: boolean
   readonly lr: number
   readonly tokens: number
   readonly tokensPerSecond: number
@@ -40,6 +45,13 @@ export interface TrainerSpec<P extends ExprTree = ExprTree> {
   readonly tokensPerStep: number
 }
 
+export interface StepTaken {
+  readonly state: RunState
+  readonly record: StepRecord
+  /** Whether gradients overflowed at a loss scale below which there is none: the run cannot go on. */
+  readonly isExhausted: boolean
+}
+
 /** A compiled training step on a device, and the ways into and out of its state. */
 export interface Trainer {
   readonly runner: Runner
@@ -48,10 +60,7 @@ export interface Trainer {
   /** The state of a checkpoint. */
   readonly resume: (step: number, arrays: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
   /** One step; the old state is given up. */
-  readonly step: (
-    state: RunState,
-    batch: PretrainBatch,
-  ) => TE.TaskEither<RunFault, { readonly state: RunState; readonly record: StepRecord }>
+  readonly step: (state: RunState, batch: PretrainBatch) => TE.TaskEither<RunFault, StepTaken>
   /** Parameters and optimizer state as host arrays, by name. */
   readonly read: (state: RunState) => TE.TaskEither<RunFault, ReadonlyMap<string, HostArray>>
   readonly avals: ReadonlyMap<string, Aval>
@@ -119,7 +128,7 @@ const takeStep =
     logged: readonly string[],
     state: RunState,
     batch: PretrainBatch,
-  ): TE.TaskEither<RunFault, { readonly state: RunState; readonly record: StepRecord }> =>
+  ): TE.TaskEither<RunFault, StepTaken> =>
   async () => {
     const began = performance.now()
     const { device } = spec
@@ -134,7 +143,15 @@ const takeStep =
     device.free([log])
     if (E.isLeft(read)) return read
     const metrics = Object.fromEntries(logged.map((name, i) => [name, read.right[i]!]))
-    const { loss = NaN, gradNorm = NaN, ...rest } = metrics
+    const {
+      loss = NaN,
+      gradNorm = NaN,
+      lossScale = 1,
+      skipped = 0,
+      skippedBefore = 0,
+      exhausted = 0,
+      ...rest
+    } = metrics
     const seconds = (performance.now() - began) / 1000
     return E.right({
       state: { step: state.step + 1, values },
@@ -142,11 +159,14 @@ const takeStep =
         step: state.step + 1,
         loss,
         gradNorm,
-        lr: evaluateOne(spec.schedule(scalar(state.step)))[0]!,
+        lossScale,
+        skipped: skipped !== 0,
+        lr: evaluateOne(spec.schedule(scalar(state.step - skippedBefore)))[0]!,
         tokens: (state.step + 1) * spec.tokensPerStep,
         tokensPerSecond: Math.round(spec.tokensPerStep / seconds),
         backend: device.backend.name,
         metrics: rest,
       },
+      isExhausted: exhausted !== 0,
     })
   }

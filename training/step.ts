@@ -86,6 +86,7 @@ export const trainStep = <P extends ExprTree>({ loss, optimizer, params, batch }
     gradNorm: globalNorm(grads),
     ...(scale === undefined ? {} : { lossScale: scale }),
     ...(isApplied === undefined ? {} : { skipped: cast(not(isApplied), 'f32') }),
+    ...(optimizer.skippedSteps === undefined ? {} : { skippedBefore: optimizer.skippedSteps(state) }),
     ...(optimizer.isExhausted === undefined ? {} : { exhausted: optimizer.isExhausted(after) }),
   })
   const inputs = [...leavesOf<Expr>(p), ...leavesOf<Expr>(state), ...leavesOf<Expr>(data)]

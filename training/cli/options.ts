@@ -6,6 +6,7 @@ import { deviceNames, matmulChoices } from '../../kernels'
 import { presetNames } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
+import { flavourNames } from '../scaling'
 import { decideConfig, type PretrainConfig } from '../pretrain/config'
 import { objectives } from '../pretrain/objective-file'
 
@@ -21,6 +22,9 @@ export const deviceOption = (command: Command): Command =>
     .option('--threads <n>', 'threads of the wasm device; 0: one for each core (default 0)', numeric)
     .option('--matmul <name>', `${matmulChoices.join(' | ')}: matrix products of the wasm device (default auto)`)
 
+export const precisionHelp = 'f32 | f16 | bf16: what the model computes in (default f32)'
+export const lossScaleHelp = `${flavourNames.join(' | ')} | none, with settings as in apex:init=2^12,window=100 (default fairseq for f16, else none)`
+
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>
   deviceOption(command)
@@ -33,6 +37,8 @@ export const pretrainOptions = (command: Command): Command =>
     .option('--vocab <v>', 'entries of the vocabulary, which is trained on the corpus', numeric)
     .option('--lr <x>', 'peak learning rate', numeric)
     .option('--warmup <n>', 'steps of rising learning rate (default steps / 10)', numeric)
+    .option('--precision <name>', precisionHelp)
+    .option('--loss-scale <name>', lossScaleHelp)
     .option('--seed <k>', 'of initialisation, order and masks', numeric)
     .option('--out <dir>', 'folder of checkpoints, tokenizer, log and report')
     .option('--save-every <n>', 'steps between checkpoints (default steps / 10)', numeric)

@@ -2,9 +2,9 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { printPlan } from '../../kernels'
 import { badInput, ofShape } from '../fault'
-import { decideConfig, modelOf } from '../pretrain/config'
+import { decideConfig, modelOf, type PretrainConfig } from '../pretrain/config'
 import { forecastStep, type StepForecast } from '../pretrain/plan-run'
-import { numeric, type Flags } from './options'
+import { lossScaleHelp, numeric, precisionHelp, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
 
 export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
@@ -15,6 +15,8 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
     .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)
     .option('--batch <b>', "rows of a step (default: the size's)", numeric)
     .option('--seq <t>', "tokens of a row (default: the size's)", numeric)
+    .option('--precision <name>', precisionHelp)
+    .option('--loss-scale <name>', lossScaleHelp)
     .option('--steps', 'print every step of the plan')
     .option('--json', 'one JSON object')
     .action((flags: Flags) => run(Promise.resolve(runPlan(flags))))
@@ -26,19 +28,19 @@ const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
     return E.left(decided.left.map(({ key, expected, got }) => badInput(`--${key}`, '', expected, got)))
   const config = decided.right
   const model = modelOf(config)
-  const forecast = forecastStep(model, config.batch)
+  const forecast = forecastStep(model, config.batch, config)
   if (E.isLeft(forecast)) return E.left([ofShape(forecast.left, 'plan')])
   const { plan, ...rest } = forecast.right
-  const { preset, vocab, batch, seq } = config
-  if (json === true) printJson({ preset, vocab, batch, seq, model, ...rest })
+  const { preset, vocab, batch, seq, precision, lossScale } = config
+  if (json === true) printJson({ preset, vocab, batch, seq, precision, lossScale, model, ...rest })
   else if (steps === true) print(printPlan(plan))
-  else describe({ preset, vocab, batch, seq }, forecast.right)
+  else describe(config, forecast.right)
   return E.right(0)
 }
 
 const describe = (
-  { preset, vocab, batch, seq }: { preset: string; vocab: number; batch: number; seq: number },
-  { parameters, flops, peakBytes, arenaBytes, traffic, buffers, slots, steps, kernels }: StepForecast,
+  { preset, vocab, batch, seq, precision }: PretrainConfig,
+  { parameters, flops, peakBytes, workBytes, arenaBytes, traffic, buffers, slots, steps, kernels }: StepForecast,
 ): void => {
   print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step\n`)
   print('parameters')
@@ -46,7 +48,10 @@ const describe = (
   print(`  ${'main model'.padEnd(24)} ${count(parameters.main).padStart(9)}   token table, main encoder, its heads`)
   print(`  ${'in all'.padEnd(24)} ${count(parameters.total).padStart(9)}\n`)
   print(`FLOPs a step  ${count(flops)} (${count(flops / (batch * seq))} a token)`)
-  print(`peak memory   ${count(peakBytes)}B in f32: parameters, optimizer, gradients, activations`)
+  print(
+    `peak memory   ${count(peakBytes)}B: parameters and optimizer in f32; gradients and activations, computed in ${precision},`,
+  )
+  print(`              take ${count(workBytes)}B of it where ${precision} is stored as such`)
   print(`arena         ${count(arenaBytes)}B in ${slots} slots, shared by liveness`)
   print(`memory moved  ${count(traffic)}B a step`)
   print(`plan          ${steps} steps of ${kernels} distinct kernels over ${buffers} buffers`)

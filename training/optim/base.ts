@@ -9,6 +9,8 @@ export interface GradientTransformation<S extends ExprTree = ExprTree> {
   update<T extends ExprTree>(updates: T, state: S, params: T): Update<T, S>
   /** f32[]: the loss is multiplied by it before it is differentiated, and the gradients divided by it again. Missing: neither. */
   lossScale?(state: S): Expr
+  /** f32[]: steps that were not applied so far. Missing: none. */
+  skippedSteps?(state: S): Expr
   /** f32[]: 1 if the run cannot go on with this state. */
   isExhausted?(state: S): Expr
 }

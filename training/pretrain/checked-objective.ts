@@ -11,7 +11,21 @@ export class ObjectiveFault extends Error {
 }
 
 /** Names that a line of the log has already. */
-const reserved = new Set(['step', 'loss', 'gradNorm', 'lr', 'tokens', 'tokensPerSecond', 'backend', 'done', 'metrics'])
+const reserved = new Set([
+  'step',
+  'loss',
+  'gradNorm',
+  'lossScale',
+  'skipped',
+  'skippedBefore',
+  'exhausted',
+  'lr',
+  'tokens',
+  'tokensPerSecond',
+  'backend',
+  'done',
+  'metrics',
+])
 
 /**
  * A user's objective, held to its contract each time it is called: what it throws and what it returns wrong becomes one fault

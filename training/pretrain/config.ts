@@ -11,7 +11,8 @@ import {
   Uint32,
   type CodecFault,
 } from '../../core'
-import { deviceNames, matmulChoices } from '../../kernels'
+import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
+import { parseScaler } from '../scaling'
 import { presetNames, presets, validatePair, type PairConfig, type Preset, type PresetName } from '../../models'
 
 const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
@@ -24,6 +25,8 @@ const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
     },
     t.identity,
   )
+
+const precisions: readonly ComputeDType[] = ['f32', 'f16', 'bf16']
 
 /** Sizes of the model that may be set apart from the preset's: the fields of `PairConfig` but vocabulary and length. */
 const modelProps = {
@@ -57,6 +60,8 @@ export const PretrainOptions = closed(
     weightDecay: Rate,
     clip: NonNegativeNumber, // greatest gradient norm; 0: no clipping
     seed: Uint32,
+    precision: oneOf(precisions), // that the model computes in; parameters and sums stay f32
+    lossScale: t.string, // see parseScaler
     device: oneOf(['auto', ...deviceNames] as const),
     threads: NonNegativeInt, // of the wasm device; 0: one for each core
     matmul: oneOf(matmulChoices), // of the wasm device
@@ -93,6 +98,7 @@ const defaults = {
   weightDecay: 0.01,
   clip: 2, // recipe 3.1, the ++ settings
   seed: 1,
+  precision: 'f32',
   device: 'auto',
   threads: 0,
   matmul: 'auto',
@@ -120,6 +126,8 @@ export const decideConfig = (
   const config = {
     ...merged,
     warmup: merged.warmup ?? Math.ceil(merged.steps / 10),
+    // f16 alone has too small a range for gradients; COCO-LM's runs had fairseq's scaler.
+    lossScale: merged.lossScale ?? (merged.precision === 'f16' ? 'fairseq' : 'none'),
     saveEvery: merged.saveEvery ?? Math.max(1, Math.ceil(merged.steps / 10)),
   }
   const between = crossFaults(config)
@@ -134,6 +142,8 @@ const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
   if (config.warmup > config.steps)
     faults.push({ key: 'warmup', expected: `at most steps = ${config.steps}`, got: String(config.warmup) })
   if (config.heldOut === 0) faults.push({ key: 'heldOut', expected: 'a number in (0, 1)', got: '0' })
+  const scaler = parseScaler(config.lossScale)
+  if (E.isLeft(scaler)) faults.push(scaler.left)
   const pair = validatePair(modelOf(config))
   return E.isLeft(pair) ? [...faults, ...pair.left] : faults
 }

@@ -8,13 +8,13 @@ import { fingerprint } from '../data/pack'
 import { badInput, ofRun, type Fault } from '../fault'
 import { openTrainer, type Trainer } from '../loop'
 import type { LossFn } from '../objectives'
-import { adamW, linearWarmupDecay } from '../optim'
 import { ObjectiveFault } from './checked-objective'
 import { modelOf, type PretrainConfig } from './config'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
 import { checkOut, holdsRun, readTokenizer } from './folder'
 import { loadObjective } from './objective-file'
+import { recipeOf } from './recipe'
 import { batchAvals } from './shapes'
 import { openSnapshots, type Snapshots } from './snapshot'
 
@@ -73,16 +73,7 @@ const openChecked =
       if (E.isLeft(same)) return same
     }
     const model = modelOf(config)
-    const loss = objective.right(model)
-    const rate = linearWarmupDecay(config.lr, config.warmup, config.steps)
-    const optimizer = adamW({
-      b1: 0.9,
-      b2: 0.98,
-      eps: 1e-6, // recipe 3.1
-      weightDecay: config.weightDecay,
-      clipNorm: config.clip,
-      rate,
-    })
+    const { loss, optimizer, rate } = recipeOf(config, objective.right(model))
     const trainer = await openTrainer<PairParams>({
       device: device.right,
       loss,

@@ -113,6 +113,7 @@ const steps =
     let state = began.state
     let saved = run.checkpoint?.path
     let isStopped = false
+    let losslessSteps = 0 // in a row
     const keeping = (fault: Fault): E.Either<Fault, never> =>
       E.left({
         ...fault,
@@ -126,7 +127,10 @@ const steps =
       if (E.isLeft(taken)) return keeping(ofRun(taken.left, `step ${state.step + 1}`))
       const { record } = taken.right
       state = taken.right.state
-      if (!Number.isFinite(record.loss) || !Number.isFinite(record.gradNorm)) return keeping(notFinite(record))
+      losslessSteps = Number.isFinite(record.loss) ? 0 : losslessSteps + 1
+      if (taken.right.isExhausted) return keeping(exhausted(record, config))
+      if (losslessSteps > (record.skipped ? mostLossless : 0)) return keeping(notFinite(record))
+      if (!record.skipped && !Number.isFinite(record.gradNorm)) return keeping(notFinite(record))
       records.push(record)
       listener.stepped?.(record)
       const logged = await appendLine(config.out, runFiles.log, record)()
@@ -152,6 +156,18 @@ const steps =
       snapshots: [...began.snapshots, ...last.right],
     })
   }
+
+/** Skipped steps in a row whose loss itself was not finite, up to which a run goes on: no loss scale can help it. ours */
+const mostLossless = 10
+
+const exhausted = ({ step, lossScale }: StepRecord, config: PretrainConfig): Fault =>
+  runError(
+    'training step',
+    `step ${step}`,
+    `finite gradients at a loss scale above the least of ${config.lossScale}`,
+    `an overflow at ${lossScale}`,
+    'a lower --lr, or --precision bf16, may help',
+  )
 
 const notFinite = ({ step, loss, gradNorm }: StepRecord): Fault =>
   runError(

@@ -18,6 +18,7 @@ export const chartsOf = (report: RunReport): readonly Chart[] => {
     ...own.map((name) => metricChart(drawing, name)),
     lossChart(drawing),
     optimizerChart(drawing),
+    ...(report.records.some((r) => r.lossScale !== 1) ? [scaleChart(drawing)] : []),
     speedChart(drawing),
   ]
     .map(withoutEmpty)
@@ -233,6 +234,28 @@ const optimizerChart = (d: Drawing): Chart => ({
     { steps: d.steps, series: [d.exact({ label: 'learning rate', axis: 'right', color: '--series-1' }, (r) => r.lr)] },
   ],
 })
+
+const scaleChart = (d: Drawing): Chart => {
+  const skipped = d.report.records.filter((r) => r.skipped)
+  const log2Scale = (r: StepRecord): number => Math.log2(r.lossScale)
+  const overflows: Series = {
+    label: 'skipped',
+    kind: 'points',
+    axis: 'left',
+    color: '--level',
+    values: drawn(skipped.map(log2Scale)),
+  }
+  return {
+    title: 'Loss scale',
+    note: d.note(`Gradients overflowed at ${skipped.length} of ${d.report.records.length} steps, which were skipped.`),
+    isWide: false,
+    left: { label: 'log2 of the scale', format: 'significant' },
+    groups: [
+      { steps: d.steps, series: [d.exact({ label: 'loss scale', axis: 'left', color: '--series-1' }, log2Scale)] },
+      { steps: skipped.map((r) => r.step), series: [overflows] },
+    ],
+  }
+}
 
 const speedChart = (d: Drawing): Chart => ({
   title: 'Speed',

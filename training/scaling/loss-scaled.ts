@@ -1,10 +1,15 @@
-import { lt, where, zipExprs, type Expr, type ExprTree } from '../../core'
+import { add, lt, scalar, where, zipExprs, type Expr, type ExprTree } from '../../core'
 import { globalNorm, type GradientTransformation } from '../optim'
 import type { ScalerRule } from './flavours'
 import { scalerNext, scalerStart, type ScalerState } from './scaler'
 
 /** An optimizer's state with that of a loss scale. */
-export type ScaledState = { readonly scaler: ScalerState; readonly inner: ExprTree }
+export type ScaledState = {
+  readonly scaler: ScalerState
+  /** f32[]: steps that overflowed so far. */
+  readonly skipped: Expr
+  readonly inner: ExprTree
+}
 
 /**
  * Whether every number of every leaf is finite: bool[]. Told by the norm, as fairseq does, which a step computes anyway: one number that is
@@ -17,8 +22,9 @@ export const allFinite = (tree: ExprTree): Expr => lt(globalNorm(tree), Infinity
  * gradients are not all finite leaves parameters, moments and its step count as they were.
  */
 export const lossScaled = (rule: ScalerRule, inner: GradientTransformation): GradientTransformation<ScaledState> => ({
-  init: (params) => ({ scaler: scalerStart(rule), inner: inner.init(params) }),
+  init: (params) => ({ scaler: scalerStart(rule), skipped: scalar(0), inner: inner.init(params) }),
   lossScale: ({ scaler }) => scaler.scale,
+  skippedSteps: ({ skipped }) => skipped,
   isExhausted: ({ scaler }) => scaler.exhausted,
   update: (updates, state, params) => {
     const isFinite = allFinite(updates)
@@ -27,6 +33,7 @@ export const lossScaled = (rule: ScalerRule, inner: GradientTransformation): Gra
       updates: result.updates,
       state: {
         scaler: scalerNext(rule, state.scaler, isFinite),
+        skipped: add(state.skipped, where(isFinite, 0, 1)),
         inner: zipExprs(result.state, state.inner, (next, before) => where(isFinite, next, before)),
       },
       isApplied: isFinite,

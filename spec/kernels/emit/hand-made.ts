@@ -62,7 +62,7 @@ export const planOf = (kernel: Kernel, inputs: readonly Aval[]): Plan => ({
     slotOf: [...inputs.map(() => undefined), 0],
     slotBytes: [sizeOf(kernel.output.shape) * 4],
   },
-  cost: { flops: 0, bytes: 0, peakBytes: 0, arenaBytes: 0 },
+  cost: { flops: 0, bytes: 0, peakBytes: 0, workBytes: 0, arenaBytes: 0 },
 })
 
 /** Uploads, runs one kernel, reads its output and frees everything. */

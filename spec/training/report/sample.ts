@@ -19,6 +19,8 @@ export const record = (step: number, steps: number, own: StepRecord['metrics'] =
   return {
     step,
     loss: mlm + clm + 50 * rtd,
+    lossScale: 1,
+    skipped: false,
     gradNorm: falling(step, 21, 2.2, steps / 15) * (1 + 0.3 * noise(step, 5)),
     lr: 1e-3 * (step < warmup ? step / warmup : (steps - step) / (steps - warmup)),
     tokens: step * 2048,
