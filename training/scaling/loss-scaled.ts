@@ -1,4 +1,4 @@
-import { add, lt, scalar, where, zipExprs, type Expr, type ExprTree } from '../../core'
+import { add, exprLeaves, lt, mapExprs, scalar, substitute, where, zipExprs, type Expr, type ExprTree } from '../../core'
 import { globalNorm, type GradientTransformation } from '../optim'
 import type { ScalerRule } from './flavours'
 import { scalerNext, scalerStart, type ScalerState } from './scaler'
@@ -29,12 +29,17 @@ export const lossScaled = (rule: ScalerRule, inner: GradientTransformation): Gra
   update: (updates, state, params) => {
     const isFinite = allFinite(updates)
     const result = inner.update(updates, state.inner, params)
+    const kept = zipExprs(result.state, state.inner, (next, before) => where(isFinite, next, before))
+    // Updates that count are made of a state that was taken: read from it, the step keeps one copy of each moment and not two.
+    const taken = new Map(exprLeaves(result.state).map((next, i) => [next, exprLeaves(kept)[i]!]))
+    const applied = substitute(exprLeaves(result.updates), taken)
+    let i = 0
     return {
-      updates: result.updates,
+      updates: mapExprs(result.updates, () => applied[i++]!),
       state: {
         scaler: scalerNext(rule, state.scaler, isFinite),
         skipped: add(state.skipped, where(isFinite, 0, 1)),
-        inner: zipExprs(result.state, state.inner, (next, before) => where(isFinite, next, before)),
+        inner: kept,
       },
       isApplied: isFinite,
     }

@@ -65,7 +65,7 @@ const rollOut = (of: GradientTransformation, batches: readonly (readonly number[
 /** Parameters, moments and step count: everything but the scale. */
 const withoutScaler = (state: State): readonly (readonly [string, readonly number[]])[] =>
   [...state]
-    .filter(([name]) => !name.startsWith('optimizer/scaler/'))
+    .filter(([name]) => !name.startsWith('optimizer/scaler/') && name !== 'optimizer/skipped')
     .map(([name, x]) => [name.replace('optimizer/inner/', 'optimizer/'), [...x]] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1))
 
