@@ -1,4 +1,5 @@
 import type { GpujsMode } from './gpujs'
+import { bitFunctions } from './wgsl-bits'
 
 /** A function that kernels call, in the form gpu.js takes. All arguments and results are of one type. */
 export interface HelperFunction {
@@ -108,14 +109,15 @@ const chainedThreefry = (word: 0 | 1): readonly HelperFunction[] => {
   ]
 }
 
-/** The functions that a program calls, by the name of what it asks for: division, choice, threefry0, threefry1. */
-export type HelperSet = 'division' | 'choice' | 'threefry0' | 'threefry1'
+/** The functions that a program calls, by the name of what it asks for. */
+export type HelperSet = 'division' | 'choice' | 'bits' | 'threefry0' | 'threefry1'
 
 export const helperFunctions = (mode: GpujsMode, sets: ReadonlySet<HelperSet>): readonly HelperFunction[] => {
   const threefry = mode === 'webgpu' ? chainedThreefry : assignedThreefry
   return [
     ...(sets.has('division') ? division : []),
     ...(sets.has('choice') ? choice : []),
+    ...(sets.has('bits') ? bitFunctions : []),
     ...(sets.has('threefry0') ? threefry(0) : []),
     ...(sets.has('threefry1') ? threefry(1) : []),
   ]

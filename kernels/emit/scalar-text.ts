@@ -118,7 +118,7 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
     const arg = (): string => numberAt(x, levels.scalar(s))
     switch (fn) {
       case 'neg':
-        return `(-${arg()})`
+        return onBits('negatedBits', s, x) ?? `(-${arg()})`
       case 'log': {
         if (mode !== 'webgpu') return `Math.log(${arg()})`
         // Some GPUs give the logarithm of the least normal number for 0.
@@ -131,8 +131,9 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
         const v = name(x)
         return `((${v} > 0 || ${v} <= 0) ? Math.exp(${v}) : ${v})`
       }
-      case 'sqrt':
       case 'abs':
+        return onBits('absoluteBits', s, x) ?? `Math.abs(${arg()})`
+      case 'sqrt':
       case 'floor':
       case 'trunc':
         return `Math.${fn}(${arg()})`
@@ -148,17 +149,26 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
         return `(${v} > 0 ? 1 : (${v} < 0 ? (-1) : ${v}))`
       }
       case 'roundF16':
-      case 'roundBf16':
-        return keepLines(
-          s,
-          roundFormula(fn === 'roundF16' ? 'f16' : 'bf16', name(x), mode, constant(Infinity), fresh(s)),
+      case 'roundBf16': {
+        const kind = fn === 'roundF16' ? 'f16' : 'bf16'
+        return (
+          onBits(kind === 'f16' ? 'toF16Bits' : 'toBf16Bits', s, x) ??
+          keepLines(s, roundFormula(kind, name(x), mode, constant(Infinity), fresh(s)))
         )
+      }
       case 'toNumber':
         return arg()
       case 'not':
       case 'isTrue':
         return `(${condition(s)} ? 1 : 0)`
     }
+  }
+
+  /** A call of a function on bits where the mode has them, kept: text that is read twice would call it twice. */
+  const onBits = (fn: string, s: Scalar, x: Scalar): string | undefined => {
+    if (mode !== 'webgpu' || x.type !== 'real') return undefined
+    at.needs('bits')
+    return keep(s, `${fn}(${numberAt(x, levels.scalar(s))})`)
   }
 
   const condition = (s: Scalar, level: number = levels.scalar(s)): string => {
@@ -190,6 +200,10 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
         const sign = s.fn === 'eq' ? '===' : s.fn === 'lt' ? '<' : s.fn === 'le' ? '<=' : undefined
         if (sign === undefined) break
         // Positions are compared as integers: a float does not hold those above 2^24.
+        if (s.fn === 'lt' && mode === 'webgpu' && s.y.tag === 'const' && s.y.value === Infinity) {
+          at.needs('bits')
+          return `(belowInfinity(${numberAt(s.x, level)}) > 0.5)`
+        }
         if (isPosition(s.x) && isPosition(s.y) && (s.x.tag === 'index' || s.y.tag === 'index'))
           return `(${position(s.x)} ${sign} ${position(s.y)})`
         return `(${numberAt(s.x, level)} ${sign} ${numberAt(s.y, level)})`

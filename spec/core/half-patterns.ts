@@ -41,3 +41,31 @@ export const nearestHalf = (format: HalfFormat, x: number): number => {
   const magnitude = pattern === top ? Infinity : valueOf(pattern)
   return x < 0 || Object.is(x, -0) ? -magnitude : magnitude
 }
+
+/**
+ * A binary32 number in the format, ties to even, on integers alone: its significand is shifted down by as many bits as the format lacks, and
+ * what falls out decides.
+ */
+export const roundBits = ({ exponentBits, fractionBits }: HalfFormat, x: number): number => {
+  const view = new DataView(new ArrayBuffer(4))
+  view.setFloat32(0, x)
+  const bits = view.getUint32(0)
+  const sign = bits >>> 31
+  const field = (bits >>> 23) & 0xff
+  const fraction = bits & 0x7fffff
+  if (field === 0xff) return fraction === 0 ? (sign === 1 ? -Infinity : Infinity) : NaN
+  const significand = field === 0 ? fraction : fraction + 0x800000
+  const exponent = Math.max(field, 1) - 127 // of the significand's bit 23
+  const least = 2 - 2 ** (exponentBits - 1) // of the least normal number
+  const dropped = Math.min(23 - fractionBits + Math.max(0, least - exponent), 26)
+  const kept = significand >> dropped
+  const rest = significand - kept * 2 ** dropped
+  const half = 2 ** (dropped - 1)
+  const rounded = kept + (rest > half || (rest === half && kept % 2 === 1) ? 1 : 0)
+  // The pattern: a significand that carries into the exponent is the next pattern all the same.
+  const base = exponent < least ? 0 : (exponent - least) * 2 ** fractionBits
+  const pattern = base + rounded
+  const top = (2 ** exponentBits - 1) * 2 ** fractionBits
+  const magnitude = pattern >= top ? top : pattern
+  return decodeHalf({ exponentBits, fractionBits }, sign * 0x8000 + magnitude)
+}

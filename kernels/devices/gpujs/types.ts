@@ -1,4 +1,5 @@
 import type { WebasmKernelClass } from './webasm-kernel'
+import type { WebgpuKernelClass } from './webgpu-kernel'
 
 /** What is used of gpu.js 2.24.1 and of WebGPU, typed here: gpu.js's own declarations lack most of it. */
 
@@ -63,6 +64,7 @@ export interface GpujsModule {
   readonly GPU: new (settings: { readonly mode: string }) => GpuInstance
   readonly input: (value: Float32Array, size: readonly number[]) => KernelInputValue
   readonly WebAssemblyKernel: WebasmKernelClass
+  readonly WebGPUKernel: WebgpuKernelClass
   readonly WebGPUContext: { acquire(): Promise<WebgpuContextValue> }
   readonly WebGPUBufferResult: new (settings: {
     readonly buffer: GpuBuffer

@@ -3,6 +3,7 @@ import type { GpujsProgram } from '../../emit/gpujs'
 import { Faulted, loadGpujs, settingsOf, type Built, type Engine } from './engine'
 import type { GpuDevice, GpujsModule, GpuInstance, Handle, WebgpuContextValue } from './types'
 import { acquireWebgpu } from './webgpu-context'
+import { withOwnFunctions } from './webgpu-kernel'
 
 const storage = 0x80
 const copySource = 0x4
@@ -14,6 +15,7 @@ export const webgpuEngine = async (device: string): Promise<Engine<Handle>> => {
   const gpujs = await loadGpujs()
   const { context, errors, detail, software } = await acquireWebgpu(device, gpujs)
   const gpu = new gpujs.GPU({ mode: 'webgpu' })
+  gpu.Kernel = withOwnFunctions(gpujs.WebGPUKernel)
   let seen = errors.length
   const check = (): void => {
     if (errors.length === seen) return
