@@ -4,8 +4,15 @@ import { machine } from './runner/measure.mjs'
 import { table } from './runner/print.mjs'
 
 const names = ['step', 'matmul', 'elementwise', 'scaling', 'compile']
-const usage = `usage: npm run bench [-- SUITE ... --json], SUITE one of ${names.join(', ')} (default: all)
-  --json  one line of JSON a row`
+// Not among those that run by default: minutes of training.
+const named = ['precision']
+const usage = `usage: npm run bench [-- SUITE ... --json], SUITE one of ${names.join(', ')} (default: all these), ${named.join(', ')}
+  --json  one line of JSON a row
+of precision:
+  --corpus FILE  text to train on, again for more files (default: the addresses of npm start)
+  --steps N      steps of a run (default 300)
+  --seeds N      runs of each precision (default 3)
+  --svg FILE     where to draw the histogram of a gradient`
 const refuse = (message) => {
   console.error(`${message}\n${usage}`)
   process.exit(2)
@@ -14,7 +21,14 @@ const { values, positionals } = (() => {
   try {
     return parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+      options: {
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        corpus: { type: 'string', multiple: true },
+        steps: { type: 'string' },
+        seeds: { type: 'string' },
+        svg: { type: 'string' },
+      },
     })
   } catch (error) {
     return refuse(error.message)
@@ -24,14 +38,34 @@ if (values.help) {
   console.log(usage)
   process.exit(0)
 }
-const unknown = positionals.find((name) => !names.includes(name))
+const unknown = positionals.find((name) => ![...names, ...named].includes(name))
 if (unknown !== undefined) refuse(`no suite ${unknown}`)
 
+const count = (name) => {
+  if (values[name] === undefined) return {}
+  if (!/^[1-9]\d*$/.test(values[name])) refuse(`--${name}: expected a whole number above 0, got ${values[name]}`)
+  return { [name]: Number(values[name]) }
+}
+const given = { corpus: values.corpus, svg: values.svg, ...count('steps'), ...count('seeds') }
+const chosen = positionals.length > 0 ? positionals : names
+const forPrecision = Object.keys(given).find((name) => given[name] !== undefined)
+if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${forPrecision} is of the suite precision`)
+
 if (!values.json) console.log(`${machine()}; medians`)
-for (const name of positionals.length > 0 ? positionals : names) {
+for (const name of chosen) {
   const { title, columns, run } = await import(`./suites/${name}.mjs`)
+  const count = (name) => {
+    if (values[name] === undefined) return {}
+    if (!/^[1-9]\d*$/.test(values[name])) refuse(`--${name}: expected a whole number above 0, got ${values[name]}`)
+    return { [name]: Number(values[name]) }
+  }
+  const given = { corpus: values.corpus, svg: values.svg, ...count('steps'), ...count('seeds') }
+  const chosen = positionals.length > 0 ? positionals : names
+  const forPrecision = Object.keys(given).find((name) => given[name] !== undefined)
+  if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${forPrecision} is of the suite precision`)
+
   if (!values.json) console.log(`\n${name}: ${title}\n`)
-  const { rows, skipped } = await run()
+  const { rows, skipped } = await run(given)
   if (values.json) {
     for (const row of rows) console.log(JSON.stringify({ suite: name, ...row }))
     for (const reason of skipped) console.log(JSON.stringify({ suite: name, skipped: reason }))
