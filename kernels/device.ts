@@ -46,6 +46,13 @@ export interface Backend {
   readonly isSoftware?: boolean
 }
 
+export interface DeviceMemory {
+  /** Bytes of all that is allocated now: values, constants, code's tables, and the memory of intermediates. */
+  readonly inUse: number
+  /** Of these: what the intermediates of programs share. It is as large as the largest program that ran needs. */
+  readonly work: number
+}
+
 export interface Device {
   readonly name: string
   readonly backend: Backend
@@ -56,5 +63,7 @@ export interface Device {
   /** f32, f16 and bf16 come back as Float32Array (reference: Float64Array), i32 as Int32Array, bool as Uint8Array. */
   readonly read: (value: Resident) => TaskEither<DeviceFault, HostArray>
   readonly free: (values: readonly Resident[]) => void
+  /** What is allocated, where the device knows. */
+  readonly memory?: () => DeviceMemory
   readonly close: () => Promise<void>
 }

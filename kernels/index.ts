@@ -1,6 +1,6 @@
 export { assignSlots, type Arena } from './arena'
 export { compile, planCache, type CompileOptions } from './compile'
-export type { Backend, Device, DeviceFault, Executable, HostArray, Resident } from './device'
+export type { Backend, Device, DeviceFault, DeviceMemory, Executable, HostArray, Resident } from './device'
 export { deviceNames, openDevice, probeDevices, type DeviceName, type DeviceOptions, type Probe } from './devices/open'
 export { referenceDevice } from './devices/reference'
 export { matmulChoices, wasmDevice, type MatmulChoice, type WasmOptions } from './devices/wasm'
