@@ -1,4 +1,15 @@
-import { add, exprLeaves, lt, mapExprs, scalar, substitute, where, zipExprs, type Expr, type ExprTree } from '../../core'
+import {
+  add,
+  exprLeaves,
+  lt,
+  mapExprs,
+  scalar,
+  substitute,
+  where,
+  zipExprs,
+  type Expr,
+  type ExprTree,
+} from '../../core'
 import { globalNorm, type GradientTransformation } from '../optim'
 import type { ScalerRule } from './flavours'
 import { scalerNext, scalerStart, type ScalerState } from './scaler'
