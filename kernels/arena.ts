@@ -1,12 +1,11 @@
 import { bytesOf, sizeOf } from '../core'
 import type { KernelStep, PlanBuffer } from './plan'
 
-/** Where the buffers that steps write lie: a slot of the arena each, shared with others that are alive at other times. */
+/** Where the buffers that steps write lie in one block of memory, sharing bytes with others that are alive at other times. */
 export interface Arena {
-  /** By buffer; undefined for inputs and constants, which are not the plan's. */
-  readonly slotOf: readonly (number | undefined)[]
-  /** Bytes of each slot: those of the largest buffer that it ever holds. */
-  readonly slotBytes: readonly number[]
+  /** Byte offset, by buffer; undefined for inputs and constants, which are not the plan's. */
+  readonly offsetOf: readonly (number | undefined)[]
+  readonly bytes: number
 }
 
 /** From the step that writes a buffer to the last that reads it, both included: no kernel may read its own output. */
@@ -15,35 +14,64 @@ export interface Life {
   readonly to: number
 }
 
-/**
- * Slots by liveness: buffers from the largest down, each into the smallest slot that is free for its whole life, else into a
- * new one. What no step frees lives to the end.
- * source  "greedy by size for shared objects", Pisarchyk and Lee 2020, arXiv:2001.03288, §4.2
- */
-export const assignSlots = (steps: readonly KernelStep[], buffers: readonly PlanBuffer[]): Arena =>
-  slotsFor(
+/** An arena for the buffers of a plan, by liveness. What no step frees lives to the end. */
+export const arenaOf = (steps: readonly KernelStep[], buffers: readonly PlanBuffer[]): Arena =>
+  placed(
     livesOf(steps),
     buffers.map((b) => byteSize(b)),
   )
 
-/** Slots for buffers with the given lives, by buffer; `sizes` in bytes. */
-export const slotsFor = (lives: ReadonlyMap<number, Life>, sizes: readonly number[]): Arena => {
-  const slotOf = new Array<number | undefined>(sizes.length).fill(undefined)
-  const slotBytes: number[] = []
-  const taken: Life[][] = [] // by slot, in order of time
-  const order = [...lives.keys()].sort((a, b) => sizes[b]! - sizes[a]! || a - b)
-  for (const b of order) {
-    const life = lives.get(b)!
-    let slot = slotBytes.length - 1 // slots are made from the largest down: the last that fits is the smallest
-    while (slot >= 0 && !isFree(taken[slot]!, life)) slot -= 1
-    if (slot < 0) {
-      slot = slotBytes.push(sizes[b]!) - 1
-      taken.push([])
-    }
-    taken[slot]!.splice(firstAfter(taken[slot]!, life), 0, life)
-    slotOf[b] = slot
+/**
+ * Buffers with the given lives, from the largest down, each into the smallest gap between those that are alive with it, else
+ * after them all. `sizes` in bytes, by buffer.
+ * source  "greedy by size for offset calculation", Pisarchyk and Lee 2020, arXiv:2001.03288, §5
+ */
+export const placed = (lives: ReadonlyMap<number, Life>, sizes: readonly number[]): Arena => {
+  const offsetOf = new Array<number | undefined>(sizes.length).fill(undefined)
+  /** What has a place, by offset. */
+  const taken: Place[] = []
+  let bytes = 0
+  for (const b of [...lives.keys()].sort((a, c) => sizes[c]! - sizes[a]! || a - c)) {
+    const size = sizes[b]!
+    const { from, to } = lives.get(b)!
+    const at = bestGap(taken, from, to, size)
+    offsetOf[b] = at
+    bytes = Math.max(bytes, at + size)
+    if (size > 0) taken.splice(firstAfter(taken, at), 0, { at, end: at + size, from, to })
   }
-  return { slotOf, slotBytes }
+  return { offsetOf, bytes }
+}
+
+interface Place extends Life {
+  readonly at: number
+  readonly end: number
+}
+
+const bestGap = (taken: readonly Place[], from: number, to: number, size: number): number => {
+  let end = 0 // of what is alive with it, seen so far
+  let best: number | undefined
+  let waste = Infinity
+  for (const p of taken) {
+    if (p.from > to || p.to < from) continue
+    const gap = p.at - end
+    if (gap >= size && gap - size < waste) {
+      best = end
+      waste = gap - size
+    }
+    end = Math.max(end, p.end)
+  }
+  return best ?? end
+}
+
+/** Place of the first that begins after an offset. */
+const firstAfter = (taken: readonly Place[], at: number): number => {
+  let [low, high] = [0, taken.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (taken[middle]!.at > at) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 const livesOf = (steps: readonly KernelStep[]): ReadonlyMap<number, Life> => {
@@ -56,22 +84,6 @@ const livesOf = (steps: readonly KernelStep[]): ReadonlyMap<number, Life> => {
     }
   })
   return lives
-}
-
-/** Place of the first life that begins after another does. */
-const firstAfter = (lives: readonly Life[], { from }: Life): number => {
-  let [low, high] = [0, lives.length]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (lives[middle]!.from > from) high = middle
-    else low = middle + 1
-  }
-  return low
-}
-
-const isFree = (lives: readonly Life[], life: Life): boolean => {
-  const at = firstAfter(lives, life)
-  return (lives[at - 1]?.to ?? -1) < life.from && (lives[at]?.from ?? Infinity) > life.to
 }
 
 export const byteSize = (b: PlanBuffer): number => sizeOf(b.aval.shape) * bytesOf(b.aval.dtype)

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import { evaluateOne, ShapeError, topological, type Expr } from '../core'
-import { assignSlots } from './arena'
+import { arenaOf } from './arena'
 import { planCost } from './cost'
 import { fuse, type FusionLimits } from './fuse'
 import type { Kernel } from './kernel'
@@ -101,7 +101,7 @@ const planOf = (program: Program, options: CompileOptions): Plan => {
   checkNames(inputs)
   const named = program.outputs.map((o, i) => ({ name: o.name, buffer: bufferOf.get(roots[i]!)! }))
   const withFrees = freeAfterLastUse(steps, buffers, inputs, new Set(named.map((o) => o.buffer)))
-  const arena = assignSlots(withFrees, buffers)
+  const arena = arenaOf(withFrees, buffers)
   return {
     program,
     inputs,

@@ -58,5 +58,5 @@ export const planCost = (
       if (buffers[b]!.source === 'step') work -= sizes[b]!
     }
   }
-  return { flops, bytes, peakBytes, workBytes, arenaBytes: arena.slotBytes.reduce((sum, b) => sum + b, 0) }
+  return { flops, bytes, peakBytes, workBytes, arenaBytes: arena.bytes }
 }

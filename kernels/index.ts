@@ -1,4 +1,4 @@
-export { assignSlots, type Arena } from './arena'
+export { arenaOf, type Arena } from './arena'
 export { compile, planCache, type CompileOptions } from './compile'
 export type { Backend, Device, DeviceFault, DeviceMemory, Executable, HostArray, Resident } from './device'
 export { deviceNames, openDevice, probeDevices, type DeviceName, type DeviceOptions, type Probe } from './devices/open'

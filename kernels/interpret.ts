@@ -29,12 +29,12 @@ export const interpretKernel = (kernel: Kernel, slots: readonly ArrayLike<number
   return out
 }
 
-/** Run a whole plan on values of its inputs by name, in its arena: a slot that is taken too early gives wrong numbers here. */
+/** Run a whole plan on values of its inputs by name, in its arena: bytes that are taken too early give wrong numbers here. */
 export const interpretPlan = (
   plan: Plan,
   inputs: ReadonlyMap<string, ArrayLike<number>>,
 ): ReadonlyMap<string, ArrayLike<number>> => {
-  const slots = plan.arena.slotBytes.map((bytes) => new Float64Array(bytes)) // an element has a byte or more
+  const arena = new Float64Array(plan.arena.bytes) // an element has a byte or more
   const values: (ArrayLike<number> | undefined)[] = plan.buffers.map(() => undefined)
   for (const { name, buffer } of plan.inputs) values[buffer] = asHeld(inputs.get(name), plan.buffers[buffer]!.aval)
   for (const { buffer, data } of plan.constants) values[buffer] = data
@@ -46,7 +46,8 @@ export const interpretPlan = (
       return value
     })
     const result = interpretKernel(plan.kernels[step.kernel]!, args)
-    const place = slots[plan.arena.slotOf[step.output]!]!.subarray(0, result.length)
+    const at = plan.arena.offsetOf[step.output]!
+    const place = arena.subarray(at, at + result.length)
     place.set(result)
     values[step.output] = place
     for (const b of step.frees) values[b] = undefined

@@ -54,6 +54,6 @@ export interface PlanCost {
   readonly peakBytes: number
   /** Intermediates that are alive at once, at most: what steps write and later ones free. */
   readonly workBytes: number
-  /** Of all slots: what the intermediates and outputs take where they are laid out by `arena`. */
+  /** What the intermediates and outputs take where they are laid out by `arena`: no less than are alive at once. */
   readonly arenaBytes: number
 }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { aval } from '../../core'
-import { assignSlots } from '../../kernels'
+import { arenaOf } from '../../kernels'
 import type { KernelStep, PlanBuffer } from '../../kernels'
 import { describe } from '../harness'
 
@@ -30,17 +30,19 @@ const lives = fc.array(fc.record({ size: fc.integer({ min: 0, max: 40 }), steps:
 })
 
 describe('kernels/arena', (test) => {
-  test('law: two buffers of one slot are never alive at once, and each fits', () => {
+  test('law: buffers that are alive at once share no byte, and each lies in the arena', () => {
     fc.assert(
       fc.property(lives, (all) => {
         const { steps, buffers } = planOf(all)
-        const { slotOf, slotBytes } = assignSlots(steps, buffers)
+        const { offsetOf, bytes } = arenaOf(steps, buffers)
         all.forEach((a, i) => {
-          assert.ok(slotBytes[slotOf[i]!]! >= 4 * a.size)
-          all.forEach((b, j) => {
+          const end = offsetOf[i]! + 4 * a.size
+          assert.ok(end <= bytes)
+          all.slice(i + 1).forEach((b, k) => {
             // alive from its step to its last reader's, both included: the reader's output needs a place of its own
-            if (j > i && slotOf[i] === slotOf[j]) assert.ok(j > i + a.steps, `${i} and ${j} share slot ${slotOf[i]}`)
-            assert.ok(b.size >= 0)
+            const j = i + 1 + k
+            if (j <= i + a.steps)
+              assert.ok(offsetOf[j]! >= end || offsetOf[j]! + 4 * b.size <= offsetOf[i]!, `${i} and ${j} overlap`)
           })
         })
       }),
@@ -48,33 +50,43 @@ describe('kernels/arena', (test) => {
     )
   })
 
-  test('a chain needs two slots, whatever its length', () => {
+  test('a chain takes two of its buffers, whatever its length', () => {
     const { steps, buffers } = planOf(Array.from({ length: 20 }, () => ({ size: 10, steps: 1 })))
-    assert.equal(assignSlots(steps, buffers).slotBytes, [40, 40])
+    assert.is(arenaOf(steps, buffers).bytes, 80)
   })
 
   test('a buffer goes where the least is wasted', () => {
-    const sized = (sizes: readonly number[], steps: readonly number[]) =>
-      planOf(sizes.map((size, i) => ({ size, steps: steps[i]! })))
-    // 0 (large) and 1 (small) are dead when 3 (small) and 4 (large) come
-    const { steps, buffers } = sized([100, 10, 1, 9, 90], [2, 1, 9, 9, 9])
-    const { slotOf, slotBytes } = assignSlots(steps, buffers)
-    assert.is(slotOf[4], slotOf[0])
-    assert.is(slotOf[3], slotOf[1])
-    assert.equal(
-      [...slotBytes].sort((x, y) => x - y),
-      [4, 40, 400],
-    )
+    const { steps, buffers } = planOf([
+      { size: 100, steps: 9 },
+      { size: 30, steps: 3 },
+      { size: 20, steps: 9 },
+      { size: 10, steps: 1 },
+      { size: 8, steps: 9 },
+      { size: 7, steps: 9 }, // the places of 1 (30) and 3 (10) are free
+    ])
+    const { offsetOf, bytes } = arenaOf(steps, buffers)
+    assert.is(offsetOf[5], offsetOf[3])
+    assert.is(bytes, 4 * (100 + 30 + 20 + 10 + 8))
   })
 
-  test('control: a plan that frees too early puts two live buffers in one slot', () => {
+  test('a gap is shared by several small buffers', () => {
+    const { steps, buffers } = planOf([
+      { size: 100, steps: 1 },
+      { size: 10, steps: 9 },
+      { size: 60, steps: 9 },
+      { size: 40, steps: 9 },
+    ])
+    assert.is(arenaOf(steps, buffers).bytes, 440)
+  })
+
+  test('control: a plan that frees too early puts two live buffers in one place', () => {
     const { steps, buffers } = planOf([
       { size: 4, steps: 3 },
       { size: 4, steps: 9 },
       { size: 3, steps: 9 },
     ])
     const early = steps.map((s, i) => (i === 0 ? { ...s, frees: [0] } : s))
-    const { slotOf } = assignSlots(early, buffers)
-    assert.is(slotOf[1], slotOf[0])
+    const { offsetOf } = arenaOf(early, buffers)
+    assert.is(offsetOf[1], offsetOf[0])
   })
 })

@@ -40,7 +40,7 @@ const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
 
 const describe = (
   { preset, vocab, batch, seq, precision }: PretrainConfig,
-  { parameters, flops, peakBytes, workBytes, arenaBytes, traffic, buffers, slots, steps, kernels }: StepForecast,
+  { parameters, flops, peakBytes, workBytes, arenaBytes, traffic, buffers, steps, kernels }: StepForecast,
 ): void => {
   print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step\n`)
   print('parameters')
@@ -52,7 +52,7 @@ const describe = (
     `peak memory   ${count(peakBytes)}B: parameters and optimizer in f32; gradients and activations, computed in ${precision},`,
   )
   print(`              take ${count(workBytes)}B of it where ${precision} is stored as such`)
-  print(`arena         ${count(arenaBytes)}B in ${slots} slots, shared by liveness`)
+  print(`arena         ${count(arenaBytes)}B, shared by liveness`)
   print(`memory moved  ${count(traffic)}B a step`)
   print(`plan          ${steps} steps of ${kernels} distinct kernels over ${buffers} buffers`)
 }

@@ -22,9 +22,8 @@ export interface StepForecast {
   readonly workBytes: number
   /** Bytes read and written by all kernels. */
   readonly traffic: number
-  /** Bytes of the slots that intermediates and outputs share, and how many there are. */
+  /** Bytes of the arena that intermediates and outputs share. */
   readonly arenaBytes: number
-  readonly slots: number
   readonly buffers: number
   readonly steps: number
   readonly kernels: number
@@ -69,7 +68,6 @@ export const forecastStep = (
     workBytes: plan.cost.workBytes,
     traffic: plan.cost.bytes,
     arenaBytes: plan.cost.arenaBytes,
-    slots: plan.arena.slotBytes.length,
     buffers: plan.buffers.length,
     steps: plan.steps.length,
     kernels: plan.kernels.length,

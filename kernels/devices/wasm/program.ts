@@ -1,5 +1,5 @@
 import { bytesOf } from '../../../core'
-import { byteSize, slotsFor, type Life } from '../../arena'
+import { byteSize, placed, type Life } from '../../arena'
 import type { Kernel } from '../../kernel'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
 import { addGemm, gemmField } from '../../emit/wasm/gemm'
@@ -233,19 +233,11 @@ const housing = (
     if (homes[buffer] !== undefined) continue
     homes[buffer] = { kind: 'output', over: inPlace.get(buffer) }
   }
-  const { slotOf, slotBytes } = slotsFor(
+  const arena = placed(
     lives,
     buffers.map((b) => allocatedBytes(byteSize(b))),
   )
-  const offsets: number[] = []
-  let arenaBytes = 0
-  for (const bytes of slotBytes) {
-    offsets.push(arenaBytes)
-    arenaBytes += bytes
-  }
-  slotOf.forEach((slot, b) => {
-    if (slot !== undefined) homes[b] = { kind: 'arena', offset: offsets[slot]! }
-    else homes[b] ??= { kind: 'arena', offset: 0 } // has no elements: no part writes it
-  })
-  return { homes, arenaBytes }
+  // One that no part writes has no elements.
+  arena.offsetOf.forEach((offset, b) => (homes[b] ??= { kind: 'arena', offset: offset ?? 0 }))
+  return { homes, arenaBytes: arena.bytes }
 }

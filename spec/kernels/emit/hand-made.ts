@@ -59,8 +59,8 @@ export const planOf = (kernel: Kernel, inputs: readonly Aval[]): Plan => ({
   ],
   outputs: [{ name: 'out', buffer: inputs.length }],
   arena: {
-    slotOf: [...inputs.map(() => undefined), 0],
-    slotBytes: [sizeOf(kernel.output.shape) * 4],
+    offsetOf: [...inputs.map(() => undefined), 0],
+    bytes: sizeOf(kernel.output.shape) * 4,
   },
   cost: { flops: 0, bytes: 0, peakBytes: 0, workBytes: 0, arenaBytes: 0 },
 })
