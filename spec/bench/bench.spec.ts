@@ -55,8 +55,14 @@ describe('bench', (test) => {
       assert.is(code, 2)
       assert.match(stderr, message)
     }
-    const { code, stderr } = await bench('run.mjs', ['matmull'])
-    assert.is(code, 2)
-    assert.match(stderr, /no suite matmull\n.*step, matmul, elementwise, scaling, compile/)
+    for (const [args, message] of [
+      [['matmull'], /no suite matmull\n.*step, matmul, elementwise, scaling, compile/],
+      [['matmul', '--steps', '3'], /--steps is of the suite precision/],
+      [['precision', '--seeds', '0'], /--seeds: expected a whole number above 0, got 0/],
+    ] as const) {
+      const { code, stderr } = await bench('run.mjs', args)
+      assert.is(code, 2)
+      assert.match(stderr, message)
+    }
   })
 })

@@ -54,16 +54,6 @@ if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${for
 if (!values.json) console.log(`${machine()}; medians`)
 for (const name of chosen) {
   const { title, columns, run } = await import(`./suites/${name}.mjs`)
-  const count = (name) => {
-    if (values[name] === undefined) return {}
-    if (!/^[1-9]\d*$/.test(values[name])) refuse(`--${name}: expected a whole number above 0, got ${values[name]}`)
-    return { [name]: Number(values[name]) }
-  }
-  const given = { corpus: values.corpus, svg: values.svg, ...count('steps'), ...count('seeds') }
-  const chosen = positionals.length > 0 ? positionals : names
-  const forPrecision = Object.keys(given).find((name) => given[name] !== undefined)
-  if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${forPrecision} is of the suite precision`)
-
   if (!values.json) console.log(`\n${name}: ${title}\n`)
   const { rows, skipped } = await run(given)
   if (values.json) {
