@@ -23,10 +23,10 @@ export const arenaOf = (steps: readonly KernelStep[], buffers: readonly PlanBuff
 
 /**
  * Buffers with the given lives, from the largest down, each into the smallest gap between those that are alive with it, else
- * after them all. `sizes` in bytes, by buffer.
+ * after them all. `sizes` in bytes, by buffer. No buffer crosses a multiple of `block`: memory may come in pieces of that size.
  * source  "greedy by size for offset calculation", Pisarchyk and Lee 2020, arXiv:2001.03288, §5
  */
-export const placed = (lives: ReadonlyMap<number, Life>, sizes: readonly number[]): Arena => {
+export const placed = (lives: ReadonlyMap<number, Life>, sizes: readonly number[], block = Infinity): Arena => {
   const offsetOf = new Array<number | undefined>(sizes.length).fill(undefined)
   /** What has a place, by offset. */
   const taken: Place[] = []
@@ -34,7 +34,7 @@ export const placed = (lives: ReadonlyMap<number, Life>, sizes: readonly number[
   for (const b of [...lives.keys()].sort((a, c) => sizes[c]! - sizes[a]! || a - c)) {
     const size = sizes[b]!
     const { from, to } = lives.get(b)!
-    const at = bestGap(taken, from, to, size)
+    const at = bestGap(taken, from, to, size, block)
     offsetOf[b] = at
     bytes = Math.max(bytes, at + size)
     if (size > 0) taken.splice(firstAfter(taken, at), 0, { at, end: at + size, from, to })
@@ -47,20 +47,25 @@ interface Place extends Life {
   readonly end: number
 }
 
-const bestGap = (taken: readonly Place[], from: number, to: number, size: number): number => {
+const bestGap = (taken: readonly Place[], from: number, to: number, size: number, block: number): number => {
+  /** The first place from there on that lies in one block. */
+  const within = (at: number): number =>
+    block === Infinity || (at % block) + size <= block ? at : Math.ceil(at / block) * block
+
   let end = 0 // of what is alive with it, seen so far
   let best: number | undefined
   let waste = Infinity
   for (const p of taken) {
     if (p.from > to || p.to < from) continue
-    const gap = p.at - end
-    if (gap >= size && gap - size < waste) {
-      best = end
-      waste = gap - size
+    const at = within(end)
+    const left = p.at - at - size
+    if (left >= 0 && left < waste) {
+      best = at
+      waste = left
     }
     end = Math.max(end, p.end)
   }
-  return best ?? end
+  return best ?? within(end)
 }
 
 /** Place of the first that begins after an offset. */

@@ -4,6 +4,7 @@ import type { Device, DeviceFault } from '../device'
 import { gpujsDevice } from './gpujs'
 import { referenceDevice } from './reference'
 import { wasmDevice, type WasmOptions } from './wasm'
+import { webgpuDevice } from './webgpu'
 
 /** Every device by name. Adding one is one line. */
 const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskEither<DeviceFault, Device>>> = {
@@ -11,7 +12,7 @@ const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskE
   reference: () => () => Promise.resolve(E.right(referenceDevice())),
   'gpujs:cpu': () => gpujsDevice('cpu'),
   'gpujs:webasm': () => gpujsDevice('webasm'),
-  'gpujs:webgpu': () => gpujsDevice('webgpu'),
+  'gpujs:webgpu': () => webgpuDevice(),
 }
 
 export const deviceNames = ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const

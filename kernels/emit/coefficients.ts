@@ -20,3 +20,13 @@ export const erfOuter = [
   8.669450698646953e-3, -0.021466431674180355, 0.05517791835182808, 0.01321285347872516, 0.14219601692713899,
   0.30988883635955955, 0.6806315208036908, 1.0475780156344643, 1.5878826027879296,
 ]
+/** Eigen's generic fast tanh (Core/MathFunctionsImpl.h, MPL2): x top(x²) / bottom(x²). */
+export const tanhTop = [
+  -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
+  6.37261928875436e-4, 4.89352455891786e-3,
+]
+export const tanhBottom = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3]
+/** π in three parts, of which the first two have few bits (Cephes sinf). */
+export const piParts = [3.140625, 9.67502593994140625e-4, 1.50995799097837643e-7] as const
+/** Taylor series of sin r / r in r². */
+export const sineTerms = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1]

@@ -15,14 +15,18 @@ export interface Contraction {
   readonly m: number
   readonly n: number
   readonly k: number
+  /** The axes that each of these stands for, and all of C's in its own order. */
+  readonly axes: Readonly<Record<'batch' | 'm' | 'n' | 'k' | 'c', readonly Axis[]>>
   /** Places in C by batch, row and column. */
   readonly c: { readonly batch: Table; readonly m: Table; readonly n: Table }
-  /** What the kernel does with the finished sum; undefined where that is the sum itself. */
+  /** What the kernel does with the finished sum, over `axes`; undefined where that is the sum itself. */
   readonly epilogue: Scalar | undefined
 }
 export interface Operand {
   readonly slot: number
   readonly dtype: DType
+  /** The place that is read, over `axes`. */
+  readonly index: Index
   /** Elements before all tables. */
   readonly base: number
   readonly batch: Table
@@ -68,6 +72,7 @@ export const contractionOf = (kernel: Kernel): Contraction | undefined => {
     return {
       slot: load.slot,
       dtype: kernel.inputs[load.slot]!.dtype,
+      index: load.index,
       base: load.index.constant,
       batch: tableOf(batch, coef),
       free: tableOf(free, coef),
@@ -81,8 +86,9 @@ export const contractionOf = (kernel: Kernel): Contraction | undefined => {
     m: sizeOf(rows.map((a) => a.size)),
     n: sizeOf(columns.map((a) => a.size)),
     k: sizeOf(k.map((a) => a.size)),
+    axes: { batch, m: rows, n: columns, k, c: shape.axes },
     c: { batch: place(batch), m: place(rows), n: place(columns) },
-    epilogue: kernel.body.key === acc('real').key ? undefined : kernel.body,
+    epilogue: shape.roots.body.key === acc('real').key ? undefined : shape.roots.body,
   }
 }
 

@@ -1,4 +1,4 @@
-import { erfInner, erfOuter } from './coefficients'
+import { erfInner, erfOuter, piParts, sineTerms, tanhBottom, tanhTop } from './coefficients'
 import type { GpujsMode } from './gpujs'
 
 /** Σ c_i x^i by Horner's rule, highest first. */
@@ -40,11 +40,6 @@ export const erfFormula = (x: string, fresh: Fresh): Formula => {
  */
 export const tanhFormula = (x: string, fresh: Fresh): Formula => {
   const [b, c, s] = [fresh(), fresh(), fresh()]
-  const p = [
-    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8, 1.48572235717979e-5,
-    6.37261928875436e-4, 4.89352455891786e-3,
-  ]
-  const q = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3]
   return {
     lines: [
       // Keeps NaN, which WGSL's min and max may drop.
@@ -52,7 +47,7 @@ export const tanhFormula = (x: string, fresh: Fresh): Formula => {
       `const ${c} = (${b} < (-7.90531110763549805) ? (-7.90531110763549805) : ${b});`,
       `const ${s} = ${c} * ${c};`,
     ],
-    result: `(${c} * ${horner(s, p)} / ${horner(s, q)})`,
+    result: `(${c} * ${horner(s, tanhTop)} / ${horner(s, tanhBottom)})`,
   }
 }
 
@@ -74,8 +69,6 @@ export const sineFormula = (kind: 'sin' | 'cos', x: string, fresh: Fresh): Formu
     result: `((${k} - 2 * Math.floor(${k} * 0.5)) > 0.5 ? (-1) : 1) * ${r} * ${horner(s, sineTerms)}`,
   }
 }
-const piParts = [3.140625, 9.67502593994140625e-4, 1.50995799097837643e-7] as const
-const sineTerms = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1]
 
 /**
  * Round to `bits` of significand, ties to even, least exponent `minExp`, infinite from `limit` up: adding and taking away

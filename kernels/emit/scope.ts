@@ -49,6 +49,7 @@ export class Scope {
     depth: number,
     private readonly outer?: Scope,
     private readonly prefix = 'v',
+    private readonly word: 'const' | 'let' = 'const',
   ) {
     this.lines = Array.from({ length: depth + 1 }, () => [])
   }
@@ -64,7 +65,7 @@ export class Scope {
     // What no loop changes is set once, before the first of several loop nests.
     if (level === 0 && this.outer !== undefined) return this.outer.keep(0, key, text)
     const name = `${this.prefix}${this.count++}`
-    this.lines[level]!.push(`const ${name} = ${text};`)
+    this.lines[level]!.push(`${this.word} ${name} = ${text};`)
     this.names.set(key, name)
     return name
   }

@@ -3,8 +3,11 @@ import { loadGpujs, refuseFallback, settingsOf, type Built, type Engine } from '
 import type { GpujsModule, GpuInstance } from './types'
 import { withVectors } from './webasm-kernel'
 
+/** The modes of gpu.js on the processor. */
+export type HostMode = 'cpu' | 'webasm'
+
 /** The modes that keep values in JavaScript's memory: they copy arguments in and results out at every call. */
-export const hostEngine = async (device: string, mode: 'cpu' | 'webasm'): Promise<Engine<Float32Array>> => {
+export const hostEngine = async (device: string, mode: HostMode): Promise<Engine<Float32Array>> => {
   const gpujs = await loadGpujs()
   const gpu = new gpujs.GPU({ mode })
   if (mode === 'webasm') gpu.Kernel = withVectors(gpujs.WebAssemblyKernel)
@@ -32,7 +35,7 @@ const buildHost = (
   gpujs: GpujsModule,
   gpu: GpuInstance,
   device: string,
-  mode: 'cpu' | 'webasm',
+  mode: HostMode,
   program: GpujsProgram,
 ): Built<Float32Array> => {
   const call = gpu.createKernel(program.source, settingsOf(program, false))

@@ -3,27 +3,21 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { sameAval, showAval, sizeOf } from '../../../core'
 import type { Device, DeviceFault, Executable, Resident } from '../../device'
-import type { GpujsMode } from '../../emit/gpujs'
 import type { Plan } from '../../plan'
 import { fromStored, toStored } from './convert'
 import { Faulted, type Engine } from './engine'
-import { hostEngine } from './host-engine'
+import { hostEngine, type HostMode } from './host-engine'
 import { proveEngine } from './prove'
 import { Held, KernelCache, isEmpty, release, runSteps, uploadConstants } from './runner'
-import { webgpuEngine } from './webgpu-engine'
-
-export type { GpujsMode }
 
 /**
  * Opens a mode of gpu.js as a device. A small kernel is run first: a mode that falls back to another, or computes wrongly,
  * is a fault.
  */
-export const gpujsDevice = (mode: GpujsMode): TE.TaskEither<DeviceFault, Device> => {
+export const gpujsDevice = (mode: HostMode): TE.TaskEither<DeviceFault, Device> => {
   const name = `gpujs:${mode}`
   return door(name, `open ${name}`, async () =>
-    mode === 'webgpu'
-      ? deviceOver(await proveEngine(await webgpuEngine(name), name, mode), name, mode)
-      : deviceOver(await proveEngine(await hostEngine(name, mode), name, mode), name, mode),
+    deviceOver(await proveEngine(await hostEngine(name, mode), name, mode), name, mode),
   )
 }
 
@@ -41,7 +35,7 @@ const door =
     }
   }
 
-const deviceOver = <V>(engine: Engine<V>, name: string, mode: GpujsMode): Device => {
+const deviceOver = <V>(engine: Engine<V>, name: string, mode: HostMode): Device => {
   const cache = new KernelCache(engine, name, mode)
 
   const mine = (what: string, value: Resident): Held<V> => {

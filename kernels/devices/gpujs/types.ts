@@ -1,5 +1,5 @@
+import type { GpuAdapter, GpuDevice, GpuPipeline } from '../webgpu/standard'
 import type { WebasmKernelClass } from './webasm-kernel'
-import type { WebgpuKernelClass } from './webgpu-kernel'
 
 /** What is used of gpu.js 2.24.1 and of WebGPU, typed here: gpu.js's own declarations lack most of it. */
 
@@ -17,8 +17,6 @@ export interface BackendClass {
 export interface BuiltKernel {
   readonly constructor: BackendClass
   readonly fallbackReason?: string | null
-  outputBuffer?: (GpuBuffer & { _refs?: number }) | null
-  bindGroupDirty?: boolean
   destroy(): void
 }
 
@@ -39,19 +37,13 @@ export interface KernelSettings {
     readonly argumentTypes: readonly string[]
     readonly returnType: string
   }[]
-  readonly pipeline?: boolean
-  readonly immutable?: boolean
 }
 
 export interface GpuInstance {
   Kernel: unknown
+  readonly kernels: unknown[]
   createKernel(source: string, settings: KernelSettings): KernelCall
   destroy(): Promise<void>
-}
-
-export interface Handle {
-  readonly buffer: GpuBuffer
-  delete(): void
 }
 
 export interface WebgpuContextValue {
@@ -64,54 +56,17 @@ export interface GpujsModule {
   readonly GPU: new (settings: { readonly mode: string }) => GpuInstance
   readonly input: (value: Float32Array, size: readonly number[]) => KernelInputValue
   readonly WebAssemblyKernel: WebasmKernelClass
-  readonly WebGPUKernel: WebgpuKernelClass
+  readonly WebGPUKernel: GpujsShaderClass
   readonly WebGPUContext: { acquire(): Promise<WebgpuContextValue> }
-  readonly WebGPUBufferResult: new (settings: {
-    readonly buffer: GpuBuffer
-    readonly output: readonly number[]
-    readonly context: WebgpuContextValue
-    readonly kernel: { readBufferResult(handle: Handle): Promise<Float32Array> }
-  }) => Handle
 }
 
-/** The parts of the WebGPU standard that are used. */
-export interface GpuBuffer {
-  readonly size: number
+/** What is used of gpu.js's kernel on WebGPU: undocumented members of 2.24.1, which is pinned. */
+export interface GpujsShader {
+  computePipeline: GpuPipeline | null
+  built: boolean
   destroy(): void
-  mapAsync(mode: number): Promise<void>
-  getMappedRange(): ArrayBuffer
-  unmap(): void
 }
-export type GpuLimits = Readonly<Record<string, number>>
-export interface GpuAdapter {
-  readonly limits: GpuLimits
-  readonly features: ReadonlySet<string>
-  readonly info?: Readonly<Record<string, unknown>>
-  requestDevice(descriptor?: DeviceDescriptor): Promise<GpuDevice>
-}
-export interface DeviceDescriptor {
-  readonly requiredFeatures?: readonly string[]
-  readonly requiredLimits?: GpuLimits
-}
-export interface GpuDevice {
-  readonly limits: GpuLimits
-  readonly queue: {
-    writeBuffer(buffer: GpuBuffer, offset: number, data: Float32Array): void
-    submit(commands: readonly unknown[]): void
-    onSubmittedWorkDone(): Promise<void>
-  }
-  onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null
-  createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer
-  createCommandEncoder(): {
-    copyBufferToBuffer(from: GpuBuffer, fromOffset: number, to: GpuBuffer, toOffset: number, size: number): void
-    finish(): unknown
-  }
-}
-export interface GpuEntry {
-  requestAdapter(options?: unknown): Promise<GpuAdapter | null>
-}
-/** npm `webgpu`: Dawn for Node. */
-export interface WebgpuPackage {
-  readonly create: (options: readonly string[]) => GpuEntry
-  readonly globals: Readonly<Record<string, unknown>>
-}
+export type GpujsShaderClass = new (
+  source: string,
+  settings: { readonly gpu: GpuInstance; readonly output: readonly number[] },
+) => GpujsShader

@@ -6,7 +6,7 @@ import { faultOf, type Device, type DeviceFault, type Executable, type Resident 
 import type { Plan } from '../../plan'
 import { findFeatures } from './features'
 import { Heap, mostBytes, OutOfMemory } from './heap'
-import { readHost, writeHost } from './host'
+import { readHost, writeHost } from '../host'
 import { LoadedProgram, type Machine } from './loaded'
 import { Closed, openPool, ThreadFailure } from './pool'
 import { buildProgram, type CodeOptions } from './program'

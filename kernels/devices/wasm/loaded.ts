@@ -1,7 +1,7 @@
 import { byteSize } from '../../arena'
 import type { Plan } from '../../plan'
 import { allocatedBytes, mostBytes, OutOfMemory, type Heap } from './heap'
-import { writeHost } from './host'
+import { writeHost } from '../host'
 import type { Pool } from './pool'
 import type { Home, WasmProgram } from './program'
 import { release, WasmValue, type Cell } from './value'

@@ -1,8 +1,8 @@
-import { flatIndex, axisIndex, load, sizeOf, type Index, type Scalar } from '../../../core'
+import { sizeOf } from '../../../core'
 import type { Kernel } from '../../kernel'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
 import { contractionOf, type Contraction } from '../../emit/contraction'
-import { partsOf, rewriteAcc } from '../../emit/rebuild'
+import { epilogueOf } from '../../emit/places'
 import { workOf } from './work'
 
 /** What one step does, as the threads see it: a kernel on ranges of its output, or a matrix product on tiles of it. */
@@ -69,33 +69,3 @@ export const partsOfPlan = (plan: Plan): Parts => {
 /** C lies in memory row by row: its tiles are ranges with a stride. */
 export const isPlain = ({ c, m, n }: Contraction): boolean =>
   c.n.every((at, j) => at === j) && c.m.every((at, i) => at === i * n) && c.batch.every((at, b) => at === b * m * n)
-
-/** The part of a kernel that follows its reduction, as a kernel that reads the reduction's result from its last input. */
-const epilogueOf = (kernel: Kernel): Kernel => {
-  const at = placeOf(kernel)
-  const body = rewriteAcc(kernel.body, load(kernel.inputs.length, at, 'real'))
-  return {
-    name: kernel.name,
-    key: `${kernel.key}:epilogue`,
-    inputs: [...kernel.inputs, { dtype: 'f32', size: sizeOf(kernel.output.shape) }],
-    output: kernel.output,
-    axes: kernel.axes,
-    body,
-    flops: 0,
-  }
-}
-
-/** Position in the output. */
-export const placeOf = (kernel: Kernel): Index =>
-  flatIndex(
-    kernel.axes.map((a) => axisIndex(a.name, a.size)),
-    kernel.output.shape,
-  )
-
-/** The indices at which a kernel reads a slot. */
-export const readsOf = (kernel: Kernel): readonly { readonly slot: number; readonly index: Index }[] => {
-  const roots: Scalar[] = [kernel.body]
-  if (kernel.reduce !== undefined) roots.push(kernel.reduce.body)
-  if (kernel.reduce?.count !== undefined) roots.push(kernel.reduce.count)
-  return partsOf(roots).scalars.flatMap((s) => (s.tag === 'load' ? [{ slot: s.slot, index: s.index }] : []))
-}

@@ -1,7 +1,8 @@
 import { divIndex, sizeOf } from '../../../core'
 import type { BufferId, PlanBuffer } from '../../plan'
 import { tile } from '../../emit/wasm/gemm'
-import { isPlain, placeOf, readsOf, type Part } from './parts'
+import { placeOf, readsOf } from '../../emit/places'
+import { isPlain, type Part } from './parts'
 
 /**
  * Parts whose tasks are the same rows: each task runs all of them on its rows, one after another, while these are in the cache.

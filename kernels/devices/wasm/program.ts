@@ -1,5 +1,6 @@
 import { bytesOf } from '../../../core'
 import { byteSize, placed, type Life } from '../../arena'
+import { donations } from '../../donations'
 import type { Kernel } from '../../kernel'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
 import { addGemm, gemmField } from '../../emit/wasm/gemm'
@@ -7,7 +8,6 @@ import { emitKernel } from '../../emit/wasm/kernel'
 import { ModuleBuilder } from '../../emit/wasm/module'
 import { allocatedBytes } from './heap'
 import { Image } from './image'
-import { donations } from './in-place'
 import { partsOfPlan, type GemmRun, type Part } from './parts'
 import { phasesOf, type Phase } from './phases'
 import { contractionWords, cutFor, tasksOf, type Op, type Task } from './tasks'
@@ -227,7 +227,12 @@ const housing = (
       }
     }
   })
-  const inPlace = donations(plan, phases)
+  const works = phases.map((phase) =>
+    phase.flatMap((g) =>
+      g.parts.map((p) => ({ ...p, isMap: p.run.kind === 'range' && p.run.kernel.reduce === undefined })),
+    ),
+  )
+  const inPlace = donations(plan, works)
   for (const { buffer } of plan.outputs) {
     lives.delete(buffer)
     if (homes[buffer] !== undefined) continue

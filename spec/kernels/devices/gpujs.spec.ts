@@ -168,9 +168,11 @@ describe('kernels/devices/gpujs', (test) => {
       const size = await device.upload(new Float32Array(3), aval('f32', 2, 2))()
       assert.ok(E.isLeft(size))
       assert.equal([size.left.expected, size.left.got], ['4 elements', '3'])
-      const large = await device.upload(Int32Array.of(1, 16777217), aval('i32', 2))()
-      assert.ok(E.isLeft(large))
-      assert.is(large.left.got, '16777217 at element 1')
+      if (mode !== 'webgpu') {
+        const large = await device.upload(Int32Array.of(1, 16777217), aval('i32', 2))()
+        assert.ok(E.isLeft(large))
+        assert.is(large.left.got, '16777217 at element 1')
+      }
       const foreign = await orThrow(referenceDevice().upload(new Float32Array(2), aval('f32', 2)))
       const read = await device.read(foreign)()
       assert.ok(E.isLeft(read) && /reference/.test(read.left.got))

@@ -1,7 +1,10 @@
 import * as E from 'fp-ts/Either'
 import type { Device } from '../../../kernels/device'
 import { wasmDevice, type WasmOptions } from '../../../kernels/devices/wasm'
-import { gpujsDevice, type GpujsMode } from '../../../kernels/devices/gpujs'
+import { gpujsDevice } from '../../../kernels/devices/gpujs'
+import { webgpuDevice } from '../../../kernels/devices/webgpu'
+
+export type GpujsMode = 'cpu' | 'webasm' | 'webgpu'
 
 const opened = new Map<GpujsMode, Promise<Device | null>>()
 
@@ -9,7 +12,7 @@ const opened = new Map<GpujsMode, Promise<Device | null>>()
 export const openGpujs = (mode: GpujsMode): Promise<Device | null> => {
   const known = opened.get(mode)
   if (known !== undefined) return known
-  const opening = gpujsDevice(mode)().then((result) => {
+  const opening = (mode === 'webgpu' ? webgpuDevice() : gpujsDevice(mode))().then((result) => {
     if (E.isRight(result)) return result.right
     const { what, expected, got } = result.left
     if (mode !== 'webgpu') throw new Error(`${what}: expected ${expected}, got ${got}`)

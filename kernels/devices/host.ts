@@ -1,5 +1,5 @@
-import { bf16Bits, bf16Value, f16Bits, f16Value, sizeOf, type Aval, type DType } from '../../../core'
-import type { HostArray } from '../../device'
+import { bf16Bits, bf16Value, f16Bits, f16Value, sizeOf, type Aval, type DType } from '../../core'
+import type { HostArray } from '../device'
 
 /** Host arrays into memory and back, as each dtype is stored. */
 export const writeHost = (memory: ArrayBuffer, at: number, data: ArrayLike<number>, dtype: DType): void => {

@@ -1,7 +1,8 @@
 import { faultOf } from '../../device'
-import { Faulted } from './engine'
+import { Faulted } from '../gpujs/engine'
 import { mayHaveDriver } from './vulkan-driver'
-import type { GpuAdapter, GpuDevice, GpuEntry, GpujsModule, WebgpuContextValue, WebgpuPackage } from './types'
+import type { GpujsModule, WebgpuContextValue } from '../gpujs/types'
+import type { GpuAdapter, GpuDevice, GpuEntry, WebgpuPackage } from './standard'
 
 export interface OpenWebgpu {
   readonly context: WebgpuContextValue

@@ -1,20 +1,30 @@
-import { bytesOf } from '../../../core'
-import type { BufferId, Plan } from '../../plan'
-import type { Phase } from './phases'
-import { placeOf, readsOf, type Part } from './parts'
+import { bytesOf } from '../core'
+import { placeOf, readsOf } from './emit/places'
+import type { Kernel } from './kernel'
+import type { BufferId, Plan } from './plan'
+
+/** Something that a device does with a plan's buffers. */
+export interface Work {
+  /** The whole kernel: what is read, and where. */
+  readonly kernel: Kernel
+  readonly inputs: readonly BufferId[]
+  readonly output: BufferId
+  /** Whether each element is written once, after all that it is made of was read. */
+  readonly isMap: boolean
+}
 
 /**
  * Outputs that may be written over a donated input: by a map that reads the input only where it writes, when nothing else reads
  * it in that phase or later. Parameters and moments stay where they are this way.
  */
-export const donations = (plan: Plan, phases: readonly Phase[]): ReadonlyMap<BufferId, number> => {
+export const donations = (plan: Plan, phases: readonly (readonly Work[])[]): ReadonlyMap<BufferId, number> => {
   const inputOf = new Map<BufferId, number>()
   plan.inputs.forEach(({ buffer, donated }, i) => {
     if (donated) inputOf.set(buffer, i)
   })
-  const lastRead = new Map<BufferId, { phase: number; readers: Part[] }>()
+  const lastRead = new Map<BufferId, { phase: number; readers: Work[] }>()
   phases.forEach((phase, at) => {
-    for (const part of phase.flatMap((g) => g.parts))
+    for (const part of phase)
       for (const b of new Set(part.inputs)) {
         if (!inputOf.has(b)) continue
         const seen = lastRead.get(b)
@@ -25,15 +35,14 @@ export const donations = (plan: Plan, phases: readonly Phase[]): ReadonlyMap<Buf
   const outputs = new Set(plan.outputs.map((o) => o.buffer))
   // A product that is not in the output's order leaves its sums there for another part: before the input is read.
   const writers = new Map<BufferId, number>()
-  for (const { output } of phases.flatMap((phase) => phase.flatMap((g) => g.parts)))
-    writers.set(output, (writers.get(output) ?? 0) + 1)
+  for (const { output } of phases.flat()) writers.set(output, (writers.get(output) ?? 0) + 1)
   const taken = new Map<BufferId, number>()
   for (const [input, { readers }] of lastRead) {
     const [part] = readers
     // An input that is itself returned must not change.
     if (readers.length !== 1 || outputs.has(input) || !outputs.has(part!.output) || taken.has(part!.output)) continue
     if (writers.get(part!.output) !== 1) continue
-    if (part!.run.kind !== 'range' || part!.run.kernel.reduce !== undefined) continue
+    if (!part!.isMap) continue
     if (formatOf(plan, input) !== formatOf(plan, part!.output) || !readsInPlace(part!, input)) continue
     taken.set(part!.output, inputOf.get(input)!)
   }
@@ -46,7 +55,7 @@ const formatOf = (plan: Plan, b: BufferId): string => {
   return `${shape.reduce((n, m) => n * m, 1)}x${bytesOf(dtype)}`
 }
 
-const readsInPlace = (part: Part, input: BufferId): boolean => {
+const readsInPlace = (part: Work, input: BufferId): boolean => {
   const here = placeOf(part.kernel).key
   return readsOf(part.kernel).every(({ slot, index }) => part.inputs[slot] !== input || index.key === here)
 }

@@ -1,0 +1,189 @@
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import { bytesOf, sameAval, showAval, sizeOf, type Aval } from '../../../core'
+import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../../device'
+import type { Plan } from '../../plan'
+import { Faulted, loadGpujs } from '../gpujs/engine'
+import { readHost, writeHost } from '../host'
+import { acquireWebgpu, type OpenWebgpu } from './context'
+import { LoadedProgram, type Machine } from './loaded'
+import { GpuMemory, OutOfMemory } from './memory'
+import { proveDevice } from './prove'
+import { buildProgram } from './program'
+import { ShaderCache } from './shader-cache'
+import { mapModeRead, usage } from './standard'
+import { GpuValue, release } from './value'
+
+const device = 'gpujs:webgpu'
+const fault = (what: string, expected: string, got: string, help?: string): DeviceFault =>
+  faultOf(device, what, expected, got, help)
+
+/** Bytes of one block of the arena, where the GPU would allow more: larger ones are hard to place in its memory. */
+const largestBlock = 2 ** 30
+
+/** gpu.js on WebGPU: shaders of ours on its device. Values stay on the GPU; a run is submitted, and only reading waits for it. */
+export const webgpuDevice = (): TE.TaskEither<DeviceFault, Device> => async () => {
+  const opened = await attempt(`open ${device}`, undefined, async () => {
+    const gpujs = await loadGpujs()
+    const open = await acquireWebgpu(device, gpujs)
+    const gpu = new gpujs.GPU({ mode: 'webgpu' })
+    const { limits } = open.context.device
+    const most = Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28)
+    const machine: Machine = {
+      name: device,
+      device: open.context.device,
+      memory: new GpuMemory(open.context.device, Math.floor(most / 256) * 256),
+      shaders: new ShaderCache(gpujs, gpu, open.context.device),
+    }
+    return deviceOf(machine, open, async () => {
+      // Exiting with work in flight can crash the process.
+      await machine.device.queue.onSubmittedWorkDone()
+      machine.memory.close()
+      await gpu.destroy()
+    })
+  })
+  return E.isLeft(opened) ? opened : proveDevice(opened.right)
+}
+
+/** What the GPU or gpu.js throws, and what the GPU reported beside, as a fault. Our own bugs (`internal:`) stay exceptions. */
+const attempt = async <T>(
+  what: string,
+  errors: { readonly check: (what: string) => void } | undefined,
+  body: () => Promise<T>,
+): Promise<E.Either<DeviceFault, T>> => {
+  try {
+    const result = await body()
+    errors?.check(what)
+    return E.right(result)
+  } catch (error) {
+    if (error instanceof Faulted) return E.left(error.fault)
+    if (error instanceof OutOfMemory)
+      return E.left(
+        fault(
+          what,
+          'room for it on the GPU',
+          `${megabytes(error.wanted)} asked for with ${megabytes(error.inUse)} in use`,
+          'take a smaller model or fewer sequences at once',
+        ),
+      )
+    const message = error instanceof Error ? error.message : String(error)
+    if (message.startsWith('internal:')) throw error
+    return E.left(fault(what, 'it to succeed', message))
+  }
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
+
+const deviceOf = (machine: Machine, open: OpenWebgpu, closeAll: () => Promise<void>): Device => {
+  const { memory } = machine
+  const { limits, queue } = machine.device
+  const errors = errorsOf(open)
+  const wgsl = { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 }
+
+  const mine = (what: string, value: Resident | undefined): GpuValue => {
+    const own = value instanceof GpuValue && value.memory === memory ? value : undefined
+    if (own === undefined)
+      throw new Faulted(fault(what, `a value of ${device}`, `one of ${value?.device ?? 'nothing'}`))
+    if (own.cell === null) throw new Faulted(fault(what, 'a live value', `${showAval(own.aval)}, which was freed`))
+    return own
+  }
+
+  const upload = async (data: HostArray, aval: Aval): Promise<Resident> => {
+    const what = `upload ${showAval(aval)}`
+    if (data.length !== sizeOf(aval.shape))
+      throw new Faulted(fault(what, `${sizeOf(aval.shape)} elements`, `${data.length}`))
+    const size = bytesFor(aval)
+    checkSize(what, size, memory)
+    const range = await memory.allocate(size)
+    const bytes = new ArrayBuffer(size)
+    writeHost(bytes, 0, data, aval.dtype)
+    if (size > 0) queue.writeBuffer(range.buffer, range.offset, bytes)
+    return new GpuValue(device, memory, aval, { range, holders: 1 })
+  }
+
+  const read = async (value: Resident): Promise<HostArray> => {
+    const { cell, aval } = mine('read', value)
+    const size = bytesFor(aval)
+    if (size === 0) return readHost(new ArrayBuffer(0), 0, aval)
+    const staging = machine.device.createBuffer({ size, usage: usage.mapRead | usage.copyTarget })
+    try {
+      const encoder = machine.device.createCommandEncoder()
+      encoder.copyBufferToBuffer(cell!.range.buffer, cell!.range.offset, staging, 0, size)
+      queue.submit([encoder.finish()])
+      await staging.mapAsync(mapModeRead)
+      return readHost(staging.getMappedRange(), 0, aval)
+    } finally {
+      staging.destroy()
+    }
+  }
+
+  const compile = async (plan: Plan): Promise<Executable> => {
+    plan.buffers.forEach((b) => checkSize('compile', bytesFor(b.aval), memory, ` for ${showAval(b.aval)}`))
+    const loaded = await LoadedProgram.load(
+      machine,
+      plan,
+      buildProgram(plan, wgsl, Math.min(memory.block, largestBlock)),
+    )
+    const run = async (inputs: readonly Resident[]): Promise<readonly Resident[]> => {
+      if (loaded.isDisposed) throw new Faulted(fault('run', 'a program that was not disposed', 'one that was'))
+      if (inputs.length !== plan.inputs.length)
+        throw new Faulted(fault('run', `${plan.inputs.length} inputs`, `${inputs.length}`))
+      const values = plan.inputs.map(({ name, buffer }, i) => {
+        const { aval } = plan.buffers[buffer]!
+        const value = mine(`run, input ${name}`, inputs[i])
+        if (!sameAval(aval, value.aval))
+          throw new Faulted(fault(`run, input ${name}`, showAval(aval), showAval(value.aval)))
+        return value
+      })
+      return loaded.run(values)
+    }
+    return { plan, run: (inputs) => () => attempt('run', errors, () => run(inputs)), dispose: () => loaded.dispose() }
+  }
+
+  return {
+    name: device,
+    backend: { name: device, detail: open.detail, isSoftware: open.software },
+    // One of the stage's storage buffers is the output.
+    maxInputs: (limits['maxStorageBuffersPerShaderStage'] ?? 8) - 1,
+    compile: (plan) => () => attempt('compile', errors, () => compile(plan)),
+    upload: (data, aval) => () => attempt(`upload ${showAval(aval)}`, errors, () => upload(data, aval)),
+    read: (value) => () => attempt(`read ${showAval(value.aval)}`, errors, () => read(value)),
+    free: (values) => {
+      for (const value of values) {
+        if (!(value instanceof GpuValue) || value.memory !== memory || value.cell === null) continue
+        release(memory, value.cell)
+        value.cell = null
+      }
+    },
+    memory: () => ({ inUse: memory.inUse, work: memory.arenaBytes }),
+    close: closeAll,
+  }
+}
+
+/** Bytes of whole words. */
+const bytesFor = ({ shape, dtype }: Aval): number => Math.ceil((sizeOf(shape) * bytesOf(dtype)) / 4) * 4
+
+const checkSize = (what: string, bytes: number, memory: GpuMemory, of = ''): void => {
+  if (bytes > memory.block)
+    throw new Faulted(
+      fault(what, `at most ${memory.block} bytes in one buffer`, `${bytes}${of}`, 'fewer sequences at once may help'),
+    )
+}
+
+/** What the GPU reported outside of any call. Each report is told once; a lost GPU for ever. */
+const errorsOf = (open: OpenWebgpu): { readonly check: (what: string) => void } => {
+  let seen = open.errors.length
+  let lost: string | undefined
+  void open.context.device.lost.then(({ reason, message }) => {
+    if (reason !== 'destroyed') lost = message === '' ? reason : message
+  })
+  return {
+    check: (what) => {
+      if (lost !== undefined) throw new Faulted(fault(what, 'the GPU to stay', `it was lost: ${lost}`))
+      if (open.errors.length === seen) return
+      const news = open.errors.slice(seen).join('; ')
+      seen = open.errors.length
+      throw new Faulted(fault(what, 'no errors of the GPU', news))
+    },
+  }
+}

@@ -1,0 +1,327 @@
+import { axisIndex, constIndex, flatIndex, type Axis, type Index } from '../../../core'
+import type { Kernel } from '../../kernel'
+import type { Contraction, Operand } from '../contraction'
+import { rewriter, type Rewriter } from '../rebuild'
+import { Levels, Scope } from '../scope'
+import { coordinates } from './kernel'
+import { asStored, elementType, formats } from './memory'
+import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
+import { WgslValues } from './values'
+
+/** Rows, columns and steps of k that a workgroup holds, and the rows and columns of them that one thread computes. */
+export interface TileShape {
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+  readonly perThread: readonly [rows: number, columns: number]
+}
+
+/** From the largest down. A tile is read once for all its products: the larger, the less memory is waited for. */
+export const tileShapes: readonly TileShape[] = [
+  { rows: 128, columns: 128, depth: 8, perThread: [8, 8] },
+  { rows: 64, columns: 64, depth: 16, perThread: [4, 4] },
+  { rows: 32, columns: 32, depth: 16, perThread: [4, 4] },
+]
+
+/** Workgroups that a GPU should have to do at least. */
+const enough = 128
+
+/** The largest tile that leaves work for all of a GPU. */
+export const tileFor = ({ m, n, batch }: Contraction): TileShape =>
+  tileShapes.find(
+    (t) => Math.ceil(m / t.rows) * Math.ceil(n / t.columns) * batch >= enough && m > t.rows / 2 && n > t.columns / 2,
+  ) ?? tileShapes.at(-1)!
+
+/** Whether products can be written as they are made: narrow elements share words, which then must belong to one thread. */
+export const canStore = ({ c, m, n, batch }: Contraction, perWord: number): boolean =>
+  perWord === 1 ||
+  (perWord === 2 &&
+    n % 2 === 0 &&
+    c.n.every((at, j) => (j % 2 === 0 ? at % 2 === 0 : at === c.n[j - 1]! + 1)) &&
+    [c.m.slice(0, m), c.batch.slice(0, batch)].every((table) => table.every((at) => at % 2 === 0)))
+
+/**
+ * A batched matrix product by tiles in workgroup memory: while one tile is multiplied the next is on its way in registers. Transposes
+ * are places, not copies.
+ */
+export const emitMatmul = (
+  kernel: Kernel,
+  product: Contraction,
+  limits: WgslLimits,
+  sharing: Sharing = {},
+  tile: TileShape = tileFor(product),
+): WgslProgram => {
+  const { m, n, k, batch, axes } = product
+  const shader = new ShaderText(kernel.inputs, kernel.output.dtype, sharing)
+  const names = rewriter(
+    new Map([
+      ...coordinates(axes.batch, 'b', batch),
+      ...coordinates(axes.m, 'i', m),
+      ...coordinates(axes.n, 'j', n),
+      ...coordinates(axes.k, 'k', k),
+    ]),
+  )
+  const [tm, tn] = tile.perThread
+  const across = tile.columns / tn
+  const threads = across * (tile.rows / tm)
+  const left = sideOf(product.a, axes.m, axes.k, 'a', tile.rows, m, tile.depth, threads)
+  const right = sideOf(product.b, axes.n, axes.k, 'b', tile.columns, n, tile.depth, threads)
+  for (const side of [left, right]) declareSide(kernel, shader, side, names, k, tile.depth)
+  declareFinish(kernel, shader, product, names)
+
+  const tilesAcross = Math.ceil(n / tile.columns)
+  const tilesDown = Math.ceil(m / tile.rows)
+  const count = tilesAcross * tilesDown * batch
+  const { groups, number } = foldGroups(count, limits)
+  const quadsDown = tm / 4
+  const quadsAcross = tn / 4
+  const each = <T>(count: number, f: (i: number) => T): readonly T[] => Array.from({ length: count }, (_, i) => f(i))
+  const rowsOfThread = each(tm, (r) => ({ quad: Math.floor(r / 4), lane: r % 4, name: r }))
+
+  const lines: string[] = [
+    `let tile = ${number};`,
+    ...(groups[0] * groups[1] === count ? [] : [`if (tile >= ${count}) { return; }`]),
+    `let b = tile / ${tilesAcross * tilesDown};`,
+    `let row = ((tile / ${tilesAcross}) % ${tilesDown}) * ${tile.rows};`,
+    `let column = (tile % ${tilesAcross}) * ${tile.columns};`,
+    `let tx = i32(lane) % ${across};`,
+    `let ty = i32(lane) / ${across};`,
+    ...rowsOfThread.flatMap(({ name }) => each(quadsAcross, (q) => `var c${name}_${q} = vec4<f32>();`)),
+    ...prefetch(left, 'row', '0', true),
+    ...prefetch(right, 'column', '0', true),
+    `for (var k0 = 0; k0 < ${k}; k0 += ${tile.depth}) {`,
+    ...[...put(left), ...put(right)].map((l) => `  ${l}`),
+    '  workgroupBarrier();',
+    ...(k > tile.depth
+      ? [
+          `  if (k0 + ${tile.depth} < ${k}) {`,
+          ...[
+            ...prefetch(left, 'row', `k0 + ${tile.depth}`, false),
+            ...prefetch(right, 'column', `k0 + ${tile.depth}`, false),
+          ].map((l) => `    ${l}`),
+          '  }',
+        ]
+      : []),
+    `  for (var kk = 0; kk < ${tile.depth}; kk++) {`,
+    ...each(quadsDown, (q) => `    let x${q} = tileA[kk * ${left.stride} + ty + ${q * (tile.rows / 4 / quadsDown)}];`),
+    ...each(
+      quadsAcross,
+      (q) => `    let y${q} = tileB[kk * ${right.stride} + tx + ${q * (tile.columns / 4 / quadsAcross)}];`,
+    ),
+    ...rowsOfThread.flatMap(({ quad, lane, name }) =>
+      each(quadsAcross, (q) => `    c${name}_${q} = fma(vec4<f32>(x${quad}[${lane}]), y${q}, c${name}_${q});`),
+    ),
+    '  }',
+    '  workgroupBarrier();',
+    '}',
+  ]
+  for (const { quad, lane, name } of rowsOfThread) {
+    lines.push(`let i${name} = row + ${quad * (tile.rows / quadsDown)} + ty * 4 + ${lane};`)
+    const inner = each(quadsAcross, (q) =>
+      storeQuad(`b, i${name}`, q * (tile.columns / quadsAcross), `c${name}_${q}`, product, kernel, shader, tile),
+    ).flat()
+    lines.push(...(m % tile.rows === 0 ? inner : [`if (i${name} < ${m}) {`, ...inner.map((l) => `  ${l}`), '}']))
+  }
+  return shader.program(
+    [threads, 1],
+    groups,
+    ['@builtin(workgroup_id) wg : vec3<u32>', '@builtin(local_invocation_index) lane : u32'],
+    lines,
+  )
+}
+
+/** One operand: how its tile is read, and how it lies in workgroup memory, as vectors of four rows (columns) for each step of k. */
+interface Side {
+  readonly name: 'a' | 'b'
+  readonly operand: Operand
+  readonly extent: number
+  readonly quads: number
+  /** Vectors from one step of k to the next: one more than are there, so that threads which write several steps meet other banks. */
+  readonly stride: number
+  /** Vectors that each thread brings. */
+  readonly perThread: number
+  readonly threads: number
+  /** Neighbouring threads read along k. */
+  readonly alongK: boolean
+  readonly depth: number
+}
+
+const sideOf = (
+  operand: Operand,
+  free: readonly Axis[],
+  along: readonly Axis[],
+  name: 'a' | 'b',
+  size: number,
+  extent: number,
+  depth: number,
+  threads: number,
+): Side => {
+  const moves = (axes: readonly Axis[]): boolean =>
+    operand.index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom === axes.at(-1)) ||
+    operand.index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === axes.at(-1)?.name)
+  const quads = size / 4
+  return {
+    name,
+    operand,
+    extent,
+    quads,
+    stride: quads + 1,
+    perThread: (quads * depth) / threads,
+    threads,
+    alongK: moves(along) && !moves(free),
+    depth,
+  }
+}
+
+const upper = (name: string): string => name.toUpperCase()
+
+const declareSide = (
+  kernel: Kernel,
+  shader: ShaderText,
+  side: Side,
+  names: Rewriter,
+  k: number,
+  depth: number,
+): void => {
+  const { name, operand, extent } = side
+  const free = name === 'a' ? 'i' : 'j'
+  const scope = new Scope(0, undefined, 'v', 'let')
+  const values = new WgslValues({
+    scope,
+    levels: new Levels([]),
+    axis: (axis) => axis,
+    load: () => '',
+    acc: '',
+    uses: shader.uses,
+  })
+  const place = names.index(operand.index)
+  checkPlace(kernel, operand.slot, place)
+  const text = values.index(place)
+  shader.declare(`var<workgroup> tile${upper(name)} : array<vec4<f32>, ${depth * side.stride}>;`)
+  shader.declare(
+    [
+      `fn read${upper(name)}(b : i32, ${free} : i32, k : i32) -> f32 {`,
+      ...scope.lines[0]!.map((l) => `  ${l}`),
+      `  return ${shader.load(operand.slot, text)};`,
+      '}',
+    ].join('\n'),
+  )
+  const at = (c: number): string => {
+    const place = c === 0 ? 'at' : `at + ${c}`
+    return `read${upper(name)}(b, ${extent % (side.quads * 4) === 0 ? place : `min(${place}, ${extent - 1})`}, step)`
+  }
+  const quad = `vec4<f32>(${[0, 1, 2, 3].map(at).join(', ')})`
+  // Rows beyond the last are read again and never written; steps beyond the last must add nothing.
+  shader.declare(
+    [
+      `fn quad${upper(name)}(b : i32, at : i32, k : i32) -> vec4<f32> {`,
+      ...(k % depth === 0
+        ? ['  let step = k;', `  return ${quad};`]
+        : [`  let step = min(k, ${k - 1});`, `  return select(vec4<f32>(), ${quad}, k < ${k});`]),
+      '}',
+    ].join('\n'),
+  )
+}
+
+const checkPlace = (kernel: Kernel, slot: number, x: Index): void => {
+  const { size } = kernel.inputs[slot]!
+  if (!(x.min >= 0 && x.max < size))
+    throw new Error(
+      `internal: ${kernel.name}: reads slot ${slot} of ${size} elements at [${x.min}, ${x.max}] (${x.key})`,
+    )
+}
+
+/** Which vector of the tile a thread brings in its turn: its four rows and its step. */
+const share = (
+  { alongK, quads, threads, depth }: Side,
+  turn: number,
+): { readonly quad: string; readonly step: string } => {
+  const q = turn === 0 ? 'i32(lane)' : `(i32(lane) + ${turn * threads})`
+  return alongK
+    ? { quad: `${q} / ${depth}`, step: `${q} % ${depth}` }
+    : { quad: `${q} % ${quads}`, step: `${q} / ${quads}` }
+}
+
+const prefetch = (side: Side, from: string, k0: string, declared: boolean): readonly string[] =>
+  Array.from({ length: side.perThread }, (_, turn) => {
+    const { quad, step } = share(side, turn)
+    return `${declared ? 'var ' : ''}next${upper(side.name)}${turn} = quad${upper(side.name)}(b, ${from} + (${quad}) * 4, ${k0} + ${step});`
+  })
+
+const put = (side: Side): readonly string[] =>
+  Array.from({ length: side.perThread }, (_, turn) => {
+    const { quad, step } = share(side, turn)
+    return `tile${upper(side.name)}[(${step}) * ${side.stride} + ${quad}] = next${upper(side.name)}${turn};`
+  })
+
+/** `place(b, i, j)`: where a product goes; `finish(b, i, j, acc)`: what the kernel makes of it. */
+const declareFinish = (kernel: Kernel, shader: ShaderText, { axes, epilogue }: Contraction, names: Rewriter): void => {
+  const scope = new Scope(0, undefined, 'v', 'let')
+  const values = new WgslValues({
+    scope,
+    levels: new Levels([]),
+    axis: (axis) => axis,
+    load: (slot, x, text) => {
+      checkPlace(kernel, slot, x)
+      return shader.load(slot, text)
+    },
+    acc: 'acc',
+    uses: shader.uses,
+  })
+  const { dtype } = kernel.output
+  const result = epilogue === undefined ? 'acc' : asStored(epilogue, values.value(names.scalar(epilogue)), dtype)
+  shader.declare(
+    [
+      `fn finish(b : i32, i : i32, j : i32, acc : f32) -> ${elementType(dtype)} {`,
+      ...scope.lines[0]!.map((l) => `  ${l}`),
+      `  return ${result};`,
+      '}',
+    ].join('\n'),
+  )
+  const own = new Scope(0, undefined, 'v', 'let')
+  const places = new WgslValues({
+    scope: own,
+    levels: new Levels([]),
+    axis: (axis) => axis,
+    load: () => '',
+    acc: '',
+    uses: shader.uses,
+  })
+  const coords = axes.c.map((a) => (a.size > 1 ? axisIndex(a.name, a.size) : constIndex(0)))
+  const text = places.index(
+    names.index(
+      flatIndex(
+        coords,
+        axes.c.map((a) => a.size),
+      ),
+    ),
+  )
+  shader.declare(
+    [
+      'fn place(b : i32, i : i32, j : i32) -> i32 {',
+      ...own.lines[0]!.map((l) => `  ${l}`),
+      `  return ${text};`,
+      '}',
+    ].join('\n'),
+  )
+}
+
+const storeQuad = (
+  at: string,
+  offset: number,
+  value: string,
+  { n }: Contraction,
+  kernel: Kernel,
+  shader: ShaderText,
+  tile: TileShape,
+): readonly string[] => {
+  const { perWord } = formats[kernel.output.dtype]
+  const lines: string[] = []
+  for (let c = 0; c < 4; c += perWord) {
+    const j = (e: number): string => `column + ${offset} + tx * 4 + ${c + e}`
+    const elements = Array.from({ length: perWord }, (_, e) => `finish(${at}, ${j(e)}, ${value}[${c + e}])`)
+    const store = shader.store(`place(${at}, ${j(0)})${perWord === 1 ? '' : ` / ${perWord}`}`, elements)
+    lines.push(n % tile.columns === 0 ? store : `if (${j(0)} < ${n}) { ${store} }`)
+  }
+  return lines
+}

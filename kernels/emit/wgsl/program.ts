@@ -1,0 +1,97 @@
+import type { DType } from '../../../core'
+import { formats } from './memory'
+import { functionsText } from './functions'
+
+/** A kernel as a compute shader: entry point `main`, one bind group of storage buffers. */
+export interface WgslProgram {
+  readonly source: string
+  /** Workgroups along x, y and z. */
+  readonly groups: readonly [number, number, number]
+  /** What each binding holds, in order: a slot of the kernel, or its output. A slot that nothing reads has none. */
+  readonly bindings: readonly (number | 'output')[]
+}
+
+/** How the slots of a kernel meet in memory. */
+export interface Sharing {
+  /** By slot: the first slot that reads the same buffer. */
+  readonly same?: readonly number[]
+  /** The slot whose memory the output takes: the kernel reads it only where it writes. */
+  readonly inPlace?: number
+}
+
+/** What a device allows, as far as shaders depend on it. */
+export interface WgslLimits {
+  /** Workgroups along one axis. */
+  readonly groupsPerAxis: number
+}
+
+/** Collects the parts of a shader while a kernel is printed. */
+export class ShaderText {
+  private readonly functions = new Set<string>()
+  private readonly arrays = new Map<number, DType>()
+  private readonly declared: string[] = []
+
+  constructor(
+    private readonly inputs: readonly { readonly dtype: DType; readonly size: number }[],
+    private readonly output: DType,
+    private readonly sharing: Sharing,
+  ) {}
+
+  readonly uses = (name: string): void => void this.functions.add(name)
+
+  /** A function or variable of the module. */
+  declare(text: string): void {
+    this.declared.push(text)
+  }
+
+  /** Element `place` of a slot. */
+  load(slot: number, place: string): string {
+    const { dtype } = this.inputs[slot]!
+    const first = this.sharing.same?.[slot] ?? slot
+    const isOutput = first === this.sharing.inPlace
+    if (!isOutput) this.arrays.set(first, dtype)
+    const { load, uses } = formats[dtype]
+    if (uses.load !== undefined) this.uses(uses.load)
+    return load(isOutput ? 'out' : `in${first}`, place)
+  }
+
+  /** The statement that writes word `n` of the output. */
+  store(n: string, elements: readonly string[]): string {
+    const { word, uses } = formats[this.output]
+    if (uses.store !== undefined) this.uses(uses.store)
+    return `out[${n}] = ${word(elements)};`
+  }
+
+  program(
+    workgroup: readonly [number, number],
+    groups: WgslProgram['groups'],
+    parameters: readonly string[],
+    lines: readonly string[],
+  ): WgslProgram {
+    const slots = [...this.arrays.keys()].sort((a, b) => a - b)
+    // All are read_write: buffers of one allocation may be bound several times in one dispatch, all as storage.
+    const binding = (n: number, name: string, dtype: DType): string =>
+      `@group(0) @binding(${n}) var<storage, read_write> ${name} : array<${formats[dtype].type}>;`
+    const source = [
+      binding(0, 'out', this.output),
+      ...slots.map((slot, i) => binding(i + 1, `in${slot}`, this.arrays.get(slot)!)),
+      functionsText(this.functions),
+      ...this.declared,
+      `@compute @workgroup_size(${workgroup.join(', ')})`,
+      `fn main(${parameters.join(', ')}) {`,
+      ...lines.map((line) => `  ${line}`),
+      '}',
+    ]
+    return { source: source.filter((s) => s !== '').join('\n'), groups, bindings: ['output', ...slots] }
+  }
+}
+
+/** n workgroups as x and y, and the number of the one at `wg`. */
+export const foldGroups = (
+  n: number,
+  { groupsPerAxis }: WgslLimits,
+): { readonly groups: WgslProgram['groups']; readonly number: string } => {
+  const y = Math.ceil(n / groupsPerAxis)
+  const x = Math.ceil(n / Math.max(1, y))
+  return { groups: [x, y, 1], number: y === 1 ? 'i32(wg.x)' : `i32(wg.y * ${x}u + wg.x)` }
+}
