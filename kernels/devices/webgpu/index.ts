@@ -3,6 +3,8 @@ import type * as TE from 'fp-ts/TaskEither'
 import { bytesOf, sameAval, showAval, sizeOf, type Aval } from '../../../core'
 import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../../device'
 import type { Plan } from '../../plan'
+import type { Contraction } from '../../emit/contraction'
+import { tileFor, type TileShape } from '../../emit/wgsl/matmul'
 import { Faulted, loadGpujs } from '../gpujs/engine'
 import { readHost, writeHost } from '../host'
 import { acquireWebgpu, type OpenWebgpu } from './context'
@@ -21,29 +23,36 @@ const fault = (what: string, expected: string, got: string, help?: string): Devi
 /** Bytes of one block of the arena, where the GPU would allow more: larger ones are hard to place in its memory. */
 const largestBlock = 2 ** 30
 
-/** gpu.js on WebGPU: shaders of ours on its device. Values stay on the GPU; a run is submitted, and only reading waits for it. */
-export const webgpuDevice = (): TE.TaskEither<DeviceFault, Device> => async () => {
-  const opened = await attempt(`open ${device}`, undefined, async () => {
-    const gpujs = await loadGpujs()
-    const open = await acquireWebgpu(device, gpujs)
-    const gpu = new gpujs.GPU({ mode: 'webgpu' })
-    const { limits } = open.context.device
-    const most = Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28)
-    const machine: Machine = {
-      name: device,
-      device: open.context.device,
-      memory: new GpuMemory(open.context.device, Math.floor(most / 256) * 256),
-      shaders: new ShaderCache(gpujs, gpu, open.context.device),
-    }
-    return deviceOf(machine, open, async () => {
-      // Exiting with work in flight can crash the process.
-      await machine.device.queue.onSubmittedWorkDone()
-      machine.memory.close()
-      await gpu.destroy()
-    })
-  })
-  return E.isLeft(opened) ? opened : proveDevice(opened.right)
+export interface WebgpuOptions {
+  /** The tile of all matrix products: to measure and to test them. By default the largest that leaves all of the GPU work. */
+  readonly tile?: TileShape
 }
+
+/** gpu.js on WebGPU: shaders of ours on its device. Values stay on the GPU; a run is submitted, and only reading waits for it. */
+export const webgpuDevice =
+  (options: WebgpuOptions = {}): TE.TaskEither<DeviceFault, Device> =>
+  async () => {
+    const opened = await attempt(`open ${device}`, undefined, async () => {
+      const gpujs = await loadGpujs()
+      const open = await acquireWebgpu(device, gpujs)
+      const gpu = new gpujs.GPU({ mode: 'webgpu' })
+      const { limits } = open.context.device
+      const most = Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28)
+      const machine: Machine = {
+        name: device,
+        device: open.context.device,
+        memory: new GpuMemory(open.context.device, Math.floor(most / 256) * 256),
+        shaders: new ShaderCache(gpujs, gpu, open.context.device),
+      }
+      return deviceOf(machine, open, options, async () => {
+        // Exiting with work in flight can crash the process.
+        await machine.device.queue.onSubmittedWorkDone()
+        machine.memory.close()
+        await gpu.destroy()
+      })
+    })
+    return E.isLeft(opened) ? opened : proveDevice(opened.right)
+  }
 
 /** What the GPU or gpu.js throws, and what the GPU reported beside, as a fault. Our own bugs (`internal:`) stay exceptions. */
 const attempt = async <T>(
@@ -74,11 +83,20 @@ const attempt = async <T>(
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
 
-const deviceOf = (machine: Machine, open: OpenWebgpu, closeAll: () => Promise<void>): Device => {
+const deviceOf = (
+  machine: Machine,
+  open: OpenWebgpu,
+  options: WebgpuOptions,
+  closeAll: () => Promise<void>,
+): Device => {
   const { memory } = machine
   const { limits, queue } = machine.device
   const errors = errorsOf(open)
-  const wgsl = { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 }
+  const programOptions = {
+    limits: { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 },
+    block: Math.min(memory.block, largestBlock),
+    tileOf: (product: Contraction) => options.tile ?? tileFor(product),
+  }
 
   const mine = (what: string, value: Resident | undefined): GpuValue => {
     const own = value instanceof GpuValue && value.memory === memory ? value : undefined
@@ -119,11 +137,7 @@ const deviceOf = (machine: Machine, open: OpenWebgpu, closeAll: () => Promise<vo
 
   const compile = async (plan: Plan): Promise<Executable> => {
     plan.buffers.forEach((b) => checkSize('compile', bytesFor(b.aval), memory, ` for ${showAval(b.aval)}`))
-    const loaded = await LoadedProgram.load(
-      machine,
-      plan,
-      buildProgram(plan, wgsl, Math.min(memory.block, largestBlock)),
-    )
+    const loaded = await LoadedProgram.load(machine, plan, buildProgram(plan, programOptions))
     const run = async (inputs: readonly Resident[]): Promise<readonly Resident[]> => {
       if (loaded.isDisposed) throw new Faulted(fault('run', 'a program that was not disposed', 'one that was'))
       if (inputs.length !== plan.inputs.length)

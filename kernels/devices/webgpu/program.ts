@@ -1,10 +1,10 @@
 import { byteSize, placed, type Life } from '../../arena'
 import { donations, type Work } from '../../donations'
-import { contractionOf } from '../../emit/contraction'
+import { contractionOf, type Contraction } from '../../emit/contraction'
 import { epilogueOf } from '../../emit/places'
 import { splitReduction } from '../../emit/split-reduction'
 import { emitWgsl } from '../../emit/wgsl/kernel'
-import { canStore, emitMatmul } from '../../emit/wgsl/matmul'
+import { canStore, emitMatmul, type TileShape } from '../../emit/wgsl/matmul'
 import { formats } from '../../emit/wgsl/memory'
 import type { WgslLimits, WgslProgram } from '../../emit/wgsl/program'
 import type { Kernel } from '../../kernel'
@@ -46,7 +46,15 @@ interface Part extends Work {
   readonly isProduct: boolean
 }
 
-export const buildProgram = (plan: Plan, limits: WgslLimits, block: number): GpuProgram => {
+/** What a program depends on beside its plan. */
+export interface ProgramOptions {
+  readonly limits: WgslLimits
+  /** Bytes of one block of the arena. */
+  readonly block: number
+  readonly tileOf: (product: Contraction) => TileShape
+}
+
+export const buildProgram = (plan: Plan, { limits, block, tileOf }: ProgramOptions): GpuProgram => {
   const { parts, buffers } = partsOf(plan)
   const { homes, arenaBytes } = housing(plan, buffers, parts, block)
   const dispatches = parts.map((part): Dispatch => {
@@ -57,10 +65,12 @@ export const buildProgram = (plan: Plan, limits: WgslLimits, block: number): Gpu
     const same = inputs.map((b) => inputs.indexOf(b))
     const inPlace = over === undefined ? -1 : inputs.indexOf(over)
     const options = { same, ...(inPlace < 0 ? {} : { inPlace }) }
+    const product = isProduct ? contractionOf(kernel)! : undefined
+    const tile = product === undefined ? undefined : tileOf(product)
     return {
-      key: `${kernel.key}|${isProduct ? 'tiles' : ''}|${same.join()}|${inPlace}`,
+      key: [kernel.key, JSON.stringify(tile), same.join(), inPlace].join('|'),
       emit: () =>
-        isProduct ? emitMatmul(kernel, contractionOf(kernel)!, limits, { same }) : emitWgsl(kernel, limits, options),
+        product === undefined ? emitWgsl(kernel, limits, options) : emitMatmul(kernel, product, limits, options, tile),
       inputs,
       output,
       step,

@@ -64,8 +64,10 @@ export const emitMatmul = (
   const [tm, tn] = tile.perThread
   const across = tile.columns / tn
   const threads = across * (tile.rows / tm)
-  const left = sideOf(product.a, axes.m, axes.k, 'a', tile.rows, m, tile.depth, threads)
-  const right = sideOf(product.b, axes.n, axes.k, 'b', tile.columns, n, tile.depth, threads)
+  const left = sideOf(product.a, axes.m, axes.k, 'a', tile.rows, m, 0, tile.depth, threads)
+  const behind = tile.depth * left.stride
+  const right = sideOf(product.b, axes.n, axes.k, 'b', tile.columns, n, behind, tile.depth, threads)
+  shader.declare(`var<workgroup> tiles : array<vec4<f32>, ${right.start + tile.depth * right.stride}>;`)
   for (const side of [left, right]) declareSide(kernel, shader, side, names, k, tile.depth)
   declareFinish(kernel, shader, product, names)
 
@@ -103,10 +105,11 @@ export const emitMatmul = (
         ]
       : []),
     `  for (var kk = 0; kk < ${tile.depth}; kk++) {`,
-    ...each(quadsDown, (q) => `    let x${q} = tileA[kk * ${left.stride} + ty + ${q * (tile.rows / 4 / quadsDown)}];`),
+    ...each(quadsDown, (q) => `    let x${q} = tiles[kk * ${left.stride} + ty + ${q * (tile.rows / 4 / quadsDown)}];`),
     ...each(
       quadsAcross,
-      (q) => `    let y${q} = tileB[kk * ${right.stride} + tx + ${q * (tile.columns / 4 / quadsAcross)}];`,
+      (q) =>
+        `    let y${q} = tiles[kk * ${right.stride} + tx + ${right.start + q * (tile.columns / 4 / quadsAcross)}];`,
     ),
     ...rowsOfThread.flatMap(({ quad, lane, name }) =>
       each(quadsAcross, (q) => `    c${name}_${q} = fma(vec4<f32>(x${quad}[${lane}]), y${q}, c${name}_${q});`),
@@ -115,13 +118,14 @@ export const emitMatmul = (
     '  workgroupBarrier();',
     '}',
   ]
-  for (const { quad, lane, name } of rowsOfThread) {
-    lines.push(`let i${name} = row + ${quad * (tile.rows / quadsDown)} + ty * 4 + ${lane};`)
-    const inner = each(quadsAcross, (q) =>
-      storeQuad(`b, i${name}`, q * (tile.columns / quadsAcross), `c${name}_${q}`, product, kernel, shader, tile),
-    ).flat()
-    lines.push(...(m % tile.rows === 0 ? inner : [`if (i${name} < ${m}) {`, ...inner.map((l) => `  ${l}`), '}']))
-  }
+  declareFlush(shader, product, kernel, tile, threads)
+  rowsOfThread.forEach(({ quad, lane, name }) => {
+    // One row of every thread at a time goes through workgroup memory, so that neighbours in C are written by neighbours.
+    for (let q = 0; q < quadsAcross; q++)
+      lines.push(`tiles[ty * ${tile.columns / 4} + tx + ${q * (tile.columns / 4 / quadsAcross)}] = c${name}_${q};`)
+    lines.push('workgroupBarrier();', `flush(b, row + ${quad * (tile.rows / quadsDown) + lane}, column, i32(lane));`)
+    if (name < tm - 1) lines.push('workgroupBarrier();')
+  })
   return shader.program(
     [threads, 1],
     groups,
@@ -136,6 +140,8 @@ interface Side {
   readonly operand: Operand
   readonly extent: number
   readonly quads: number
+  /** Where its vectors begin. */
+  readonly start: number
   /** Vectors from one step of k to the next: one more than are there, so that threads which write several steps meet other banks. */
   readonly stride: number
   /** Vectors that each thread brings. */
@@ -153,6 +159,7 @@ const sideOf = (
   name: 'a' | 'b',
   size: number,
   extent: number,
+  start: number,
   depth: number,
   threads: number,
 ): Side => {
@@ -165,6 +172,7 @@ const sideOf = (
     operand,
     extent,
     quads,
+    start,
     stride: quads + 1,
     perThread: (quads * depth) / threads,
     threads,
@@ -197,7 +205,6 @@ const declareSide = (
   const place = names.index(operand.index)
   checkPlace(kernel, operand.slot, place)
   const text = values.index(place)
-  shader.declare(`var<workgroup> tile${upper(name)} : array<vec4<f32>, ${depth * side.stride}>;`)
   shader.declare(
     [
       `fn read${upper(name)}(b : i32, ${free} : i32, k : i32) -> f32 {`,
@@ -251,7 +258,7 @@ const prefetch = (side: Side, from: string, k0: string, declared: boolean): read
 const put = (side: Side): readonly string[] =>
   Array.from({ length: side.perThread }, (_, turn) => {
     const { quad, step } = share(side, turn)
-    return `tile${upper(side.name)}[(${step}) * ${side.stride} + ${quad}] = next${upper(side.name)}${turn};`
+    return `tiles[(${step}) * ${side.stride} + ${quad}${side.start === 0 ? '' : ` + ${side.start}`}] = next${upper(side.name)}${turn};`
   })
 
 /** `place(b, i, j)`: where a product goes; `finish(b, i, j, acc)`: what the kernel makes of it. */
@@ -306,22 +313,33 @@ const declareFinish = (kernel: Kernel, shader: ShaderText, { axes, epilogue }: C
   )
 }
 
-const storeQuad = (
-  at: string,
-  offset: number,
-  value: string,
-  { n }: Contraction,
-  kernel: Kernel,
+/** `flush`: writes the rows from, from + 4, ... of C that lie in workgroup memory. */
+const declareFlush = (
   shader: ShaderText,
-  tile: TileShape,
-): readonly string[] => {
+  { m, n }: Contraction,
+  kernel: Kernel,
+  { rows, columns, perThread: [tm] }: TileShape,
+  threads: number,
+): void => {
   const { perWord } = formats[kernel.output.dtype]
-  const lines: string[] = []
-  for (let c = 0; c < 4; c += perWord) {
-    const j = (e: number): string => `column + ${offset} + tx * 4 + ${c + e}`
-    const elements = Array.from({ length: perWord }, (_, e) => `finish(${at}, ${j(e)}, ${value}[${c + e}])`)
-    const store = shader.store(`place(${at}, ${j(0)})${perWord === 1 ? '' : ` / ${perWord}`}`, elements)
-    lines.push(n % tile.columns === 0 ? store : `if (${j(0)} < ${n}) { ${store} }`)
-  }
-  return lines
+  const count = ((rows / tm) * columns) / perWord
+  const elements = Array.from({ length: perWord }, (_, e) => {
+    const at = e === 0 ? 'at' : `at + ${e}`
+    const j = e === 0 ? 'j' : `j + ${e}`
+    return `finish(b, i, ${j}, tiles[(${at}) / 4][(${at}) % 4])`
+  })
+  const inside = [...(m % rows === 0 ? [] : [`i < ${m}`]), ...(n % columns === 0 ? [] : [`j < ${n}`])].join(' && ')
+  const store = shader.store(`place(b, i, j)${perWord === 1 ? '' : ` / ${perWord}`}`, elements)
+  shader.declare(
+    [
+      'fn flush(b : i32, row : i32, column : i32, lane : i32) {',
+      `  for (var e = lane; e < ${count}; e += ${threads}) {`,
+      `    let at = e${perWord === 1 ? '' : ` * ${perWord}`};`,
+      `    let i = row + (at / ${columns}) * 4;`,
+      `    let j = column + at % ${columns};`,
+      `    ${inside === '' ? store : `if (${inside}) { ${store} }`}`,
+      '  }',
+      '}',
+    ].join('\n'),
+  )
 }
