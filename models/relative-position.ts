@@ -1,4 +1,4 @@
-import { iota, ops, reshape, scope, sub, take, tensor, transpose, type Expr, add } from '../core'
+import { broadcastTo, concat, reshape, scope, sliceAxis, take, tensor, transpose, type Expr } from '../core'
 
 /**
  * Bucket of a signed distance d = key - query, shifted so that ids start at 0 (COCO-LM's form, recipe 1.7): exact up to
@@ -30,14 +30,22 @@ export const localBias = (buckets: number, heads: number, locality: number): Flo
 
 /**
  * Attention bias by relative position: table f32[buckets, H] -> f32[H, T, T], computed once and shared by all layers. The bucket of
- * each of the 2T - 1 distances is written into the program; rows are looked up twice.
+ * each of the 2T - 1 distances is written into the program. No rows are gathered for the T² places: a row of 2T numbers, written T times
+ * and cut into rows of 2T - 1, moves on by one place from row to row; the derivative is a sum, without sorting T² places.
  */
 export const relativeBias = (table: Expr, length: number, maxDistance: number): Expr =>
   scope('relativeBias', () => {
     const [buckets, heads] = table.aval.shape as readonly [number, number]
     const ids = Array.from({ length: 2 * length - 1 }, (_, i) => relativeBucket(i - (length - 1), buckets, maxDistance))
-    const byDistance = take(table, tensor(ids, 'i32')) // [2T-1, H]
-    const distance = add(sub(iota([length, length], 1), iota([length, length], 0)), length - 1) // [T, T]
-    const rows = ops.gather(byDistance, reshape(distance, [length * length]))
-    return reshape(transpose(rows, [1, 0]), [heads, length, length])
+    const byDistance = transpose(take(table, tensor(ids, 'i32')), [1, 0]) // [H, 2T-1]
+    // Distance d at place d mod 2T, one place left over.
+    const ahead = sliceAxis(byDistance, 1, length - 1, length)
+    const behind = sliceAxis(byDistance, 1, 0, length - 1)
+    const turned = concat([ahead, tensor(Array.from({ length: heads }, () => [0])), behind], 1) // [H, 2T]
+    const rows = reshape(broadcastTo(reshape(turned, [heads, 1, 2 * length]), [heads, length, 2 * length]), [
+      heads,
+      2 * length * length,
+    ])
+    const cut = reshape(sliceAxis(rows, 1, 0, length * (2 * length - 1)), [heads, length, 2 * length - 1])
+    return sliceAxis(cut, 2, 0, length) // row i, column j: distance j - i
   })
