@@ -14,7 +14,18 @@ export interface OpenWebgpu {
 }
 
 /** Limits that gpu.js leaves at the standard's defaults, asked for as the adapter has them. */
-const raised = ['maxStorageBuffersPerShaderStage'] as const
+const raised = [
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const
+
+/** Features that are used where the adapter has them. */
+const welcome = ['timestamp-query'] as const
+
+/** Shaders read where it is proved that elements are: no index needs to be clamped. Times are told as they were measured. */
+const dawnFlags = ['enable-dawn-features=disable_robustness', 'disable-dawn-features=timestamp_quantization']
 
 const help =
   'on Linux without a GPU: apt-get install chromium libvulkan1, then VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json'
@@ -24,7 +35,7 @@ const reported = new WeakMap<GpuDevice, string[]>()
 
 export const acquireWebgpu = async (device: string, gpujs: GpujsModule): Promise<OpenWebgpu> => {
   const entry = await webgpuEntry(device)
-  const undo = raiseLimits(entry)
+  const undo = askForMore(entry)
   let context: WebgpuContextValue
   try {
     context = await gpujs.WebGPUContext.acquire()
@@ -64,15 +75,15 @@ const webgpuEntry = async (device: string): Promise<GpuEntry> => {
     )
   }
   Object.assign(globalThis, dawn.globals)
-  const gpu = dawn.create([])
+  const gpu = dawn.create(dawnFlags)
   if (scope.navigator === undefined)
     Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true, writable: true })
   else Object.defineProperty(scope.navigator, 'gpu', { value: gpu, configurable: true })
   return gpu
 }
 
-/** Makes the next adapter raise some limits of the device that gpu.js requests. Gives the way back. */
-const raiseLimits = (entry: GpuEntry): (() => void) => {
+/** Makes the next adapter give more features and higher limits to the device that gpu.js requests. Gives the way back. */
+const askForMore = (entry: GpuEntry): (() => void) => {
   const request = entry.requestAdapter.bind(entry)
   const own = Object.getOwnPropertyDescriptor(entry, 'requestAdapter')
   entry.requestAdapter = async (options) => {
@@ -83,7 +94,11 @@ const raiseLimits = (entry: GpuEntry): (() => void) => {
       raised.flatMap((limit) => (adapter.limits[limit] === undefined ? [] : [[limit, adapter.limits[limit]]])),
     ) as Record<string, number>
     adapter.requestDevice = (descriptor = {}) =>
-      requestDevice({ ...descriptor, requiredLimits: { ...descriptor.requiredLimits, ...wanted } })
+      requestDevice({
+        ...descriptor,
+        requiredFeatures: [...(descriptor.requiredFeatures ?? []), ...welcome.filter((f) => adapter.features.has(f))],
+        requiredLimits: { ...descriptor.requiredLimits, ...wanted },
+      })
     return adapter
   }
   return () => {
