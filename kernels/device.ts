@@ -33,6 +33,8 @@ export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array
 export interface Executable {
   readonly plan: Plan
   readonly run: (inputs: readonly Resident[]) => TaskEither<DeviceFault, readonly Resident[]>
+  /** Milliseconds by step of the plan, of all runs so far together, where the device was opened to measure them. */
+  readonly times?: () => ReadonlyMap<number, number>
   /** Release compiled kernels and constants. */
   readonly dispose: () => void
 }

@@ -4,7 +4,6 @@ export type { Backend, Device, DeviceFault, DeviceMemory, Executable, HostArray,
 export { deviceNames, openDevice, probeDevices, type DeviceName, type DeviceOptions, type Probe } from './devices/open'
 export { referenceDevice } from './devices/reference'
 export { matmulChoices, wasmDevice, type MatmulChoice, type WasmOptions } from './devices/wasm'
-export { timesOf } from './devices/wasm/loaded'
 export { interpretKernel, interpretPlan } from './interpret'
 export type { Kernel, KernelInput } from './kernel'
 export type { BufferId, KernelStep, Plan, PlanBuffer, PlanCost, PlanInput } from './plan'

@@ -35,7 +35,7 @@ export class LoadedProgram {
   private readonly tables: ProgramPlace
   private readonly id = programs++
   private disposed = false
-  /** Milliseconds by step of the plan, summed over threads, since the last call: where the machine is timed. */
+  /** Milliseconds by step of the plan, summed over threads and runs: where the machine is timed. */
   readonly times = new Map<number, number>()
 
   private constructor(
@@ -53,7 +53,6 @@ export class LoadedProgram {
       counters: at + tables.counters,
       abort: machine.abort,
     }
-    loadedOf.set(plan, this)
   }
 
   static async load(machine: Machine, plan: Plan, program: WasmProgram): Promise<LoadedProgram> {
@@ -222,11 +221,6 @@ export class LoadedProgram {
     }
   }
 }
-
-const loadedOf = new WeakMap<Plan, LoadedProgram>()
-
-/** Where the time of a timed plan's runs went: milliseconds by step, all threads and runs together. */
-export const timesOf = (plan: Plan): ReadonlyMap<number, number> => loadedOf.get(plan)?.times ?? new Map()
 
 const growArena = (machine: Machine, bytes: number): void => {
   const { arena, heap } = machine

@@ -26,6 +26,8 @@ const largestBlock = 2 ** 30
 export interface WebgpuOptions {
   /** The tile of all matrix products: to measure and to test them. By default the largest that leaves all of the GPU work. */
   readonly tile?: TileShape
+  /** Measure every dispatch by the GPU's clock: `times` of an executable then tells where its runs' time went. */
+  readonly timed?: boolean
 }
 
 /** gpu.js on WebGPU: shaders of ours on its device. Values stay on the GPU; a run is submitted, and only reading waits for it. */
@@ -38,11 +40,16 @@ export const webgpuDevice =
       const gpu = new gpujs.GPU({ mode: 'webgpu' })
       const { limits } = open.context.device
       const most = Math.min(limits['maxStorageBufferBindingSize'] ?? 2 ** 27, limits['maxBufferSize'] ?? 2 ** 28)
+      if (options.timed === true && !open.context.device.features.has('timestamp-query'))
+        throw new Faulted(
+          fault(`open ${device}`, 'a GPU with timestamp-query', 'one without', 'measure with timed: false'),
+        )
       const machine: Machine = {
         name: device,
         device: open.context.device,
         memory: new GpuMemory(open.context.device, Math.floor(most / 256) * 256),
         shaders: new ShaderCache(gpujs, gpu, open.context.device),
+        timed: options.timed ?? false,
       }
       return deviceOf(machine, open, options, async () => {
         // Exiting with work in flight can crash the process.
@@ -151,7 +158,12 @@ const deviceOf = (
       })
       return loaded.run(values)
     }
-    return { plan, run: (inputs) => () => attempt('run', errors, () => run(inputs)), dispose: () => loaded.dispose() }
+    return {
+      plan,
+      run: (inputs) => () => attempt('run', errors, () => run(inputs)),
+      ...(machine.timed ? { times: () => loaded.times } : {}),
+      dispose: () => loaded.dispose(),
+    }
   }
 
   return {

@@ -6,6 +6,7 @@ import type { Dispatch, GpuProgram } from './program'
 import type { Range, Shader } from './shader'
 import type { ShaderCache } from './shader-cache'
 import type { GpuBindGroup, GpuCommandEncoder, GpuDevice } from './standard'
+import { PassTimer } from './timer'
 import { GpuValue, release, type Cell } from './value'
 
 /** What all programs of a device share. */
@@ -14,6 +15,8 @@ export interface Machine {
   readonly device: GpuDevice
   readonly memory: GpuMemory
   readonly shaders: ShaderCache
+  /** Every dispatch is measured: then a run waits for the GPU. */
+  readonly timed: boolean
 }
 
 /** Arithmetic of one command buffer, roughly: so long that submitting costs nothing, so short that no watchdog bites. */
@@ -29,6 +32,8 @@ interface Bound {
 export class LoadedProgram {
   private readonly bound: (Bound | undefined)[]
   isDisposed = false
+  /** Milliseconds by step of the plan, summed over runs. */
+  readonly times = new Map<number, number>()
 
   private constructor(
     private readonly machine: Machine,
@@ -84,7 +89,7 @@ export class LoadedProgram {
     const copies: Cell[] = []
     try {
       const places = await this.places(cells, new Set(given.values()), encoder, fresh, copies)
-      this.encode(encoder, places)
+      await (machine.timed ? this.measure(encoder, places) : this.encode(encoder, places))
       return this.results(places)
     } catch (error) {
       for (const cell of fresh) release(memory, cell)
@@ -162,6 +167,24 @@ export class LoadedProgram {
     })
     pass.end()
     device.queue.submit([encoder.finish()])
+  }
+
+  /** Each dispatch in a pass of its own, between two readings of the GPU's clock. */
+  private async measure(encoder: GpuCommandEncoder, places: readonly (Cell | undefined)[]): Promise<void> {
+    const { device } = this.machine
+    const { dispatches } = this.program
+    const timer = new PassTimer(device, dispatches.length)
+    dispatches.forEach((dispatch, i) => {
+      const shader = this.shaders[i]!
+      const pass = encoder.beginComputePass(timer.writes(i))
+      pass.setPipeline(shader.compiled)
+      pass.setBindGroup(0, this.groupOf(i, dispatch, places))
+      pass.dispatchWorkgroups(...shader.program.groups)
+      pass.end()
+    })
+    device.queue.submit([encoder.finish()])
+    const times = await timer.collect()
+    dispatches.forEach(({ step }, i) => this.times.set(step, (this.times.get(step) ?? 0) + times[i]!))
   }
 
   private groupOf(i: number, { inputs, output }: Dispatch, places: readonly (Cell | undefined)[]): GpuBindGroup {

@@ -26,8 +26,7 @@ export class GpuMemory {
   private spareBytes = 0
   private used = 0
   private blocks: Range[] = []
-  /** Grows with each new arena: bindings of an older one are void. */
-  generation = 0
+  private growing: Promise<void> = Promise.resolve()
 
   constructor(
     private readonly device: GpuDevice,
@@ -61,12 +60,17 @@ export class GpuMemory {
     else list.push(range)
   }
 
-  /** Room for an arena of so many bytes, for all programs together. */
-  async growArena(bytes: number): Promise<void> {
+  /** Room for an arena of so many bytes, for all programs together. One after another: programs may be compiled at once. */
+  growArena(bytes: number): Promise<void> {
+    const grown = this.growing.then(() => this.growNow(bytes))
+    this.growing = grown.catch(() => undefined)
+    return grown
+  }
+
+  private async growNow(bytes: number): Promise<void> {
     if (bytes <= this.arenaBytes) return
     for (const b of this.blocks) this.destroy(b)
     this.blocks = []
-    this.generation += 1
     for (let at = 0; at < bytes; at += this.block) this.blocks.push(await this.create(Math.min(this.block, bytes - at)))
   }
 

@@ -1,0 +1,126 @@
+import * as E from 'fp-ts/Either'
+import * as assert from 'uvu/assert'
+import { add, aval, input, matmul, mul, reshape, softmax, sum, tanh, type Expr } from '../../../core'
+import { compile, type Device, type HostArray, type Plan, type Resident } from '../../../kernels'
+import { webgpuDevice } from '../../../kernels/devices/webgpu'
+import { describe } from '../../harness'
+import { openGpujs, orThrow } from './open'
+
+const n = 100_000
+const data = Float32Array.from({ length: n }, (_, i) => (i % 97) / 97)
+
+const planOf = (values: readonly Expr[], donated: readonly string[] = []): Plan => {
+  const plan = compile(() => ({ outputs: values.map((value, i) => ({ name: `o${i}`, value })), donated }))
+  if (E.isLeft(plan)) throw plan.left
+  return plan.right
+}
+const up = (device: Device, values: Float32Array = data): Promise<Resident> =>
+  orThrow(device.upload(values, aval('f32', values.length)))
+const close = (got: HostArray, want: (x: number) => number): void =>
+  data.forEach((x, i) => {
+    if (Math.abs(got[i]! - want(x)) > 1e-6) assert.unreachable(`at ${i}: got ${got[i]}, want ${want(x)}`)
+  })
+
+describe('kernels/devices/webgpu: memory and life', (test) => {
+  const on = (title: string, body: (device: Device) => Promise<void>): void =>
+    test(title, async () => {
+      const device = await openGpujs('webgpu')
+      if (device !== null) await body(device)
+    })
+  const x = input('x', [n])
+  const y = input('y', [n])
+
+  on('a donated value is updated where it lies: a hundred steps take no memory', async (device) => {
+    const executable = await orThrow(device.compile(planOf([add(mul(x, 0.5), 1)], ['x'])))
+    let value = await up(device)
+    const before = device.memory!().inUse
+    for (let i = 0; i < 100; i++) [value] = (await orThrow(executable.run([value]))) as [Resident]
+    assert.is(device.memory!().inUse, before)
+    close(await orThrow(device.read(value)), () => 2)
+    device.free([value])
+    executable.dispose()
+  })
+
+  on('a donated value that another result holds is not written over', async (device) => {
+    const both = await orThrow(device.compile(planOf([reshape(x, [n]), x])))
+    const given = await up(device)
+    const [one, two] = (await orThrow(both.run([given]))) as [Resident, Resident]
+    const update = await orThrow(device.compile(planOf([mul(x, 3)], ['x'])))
+    const [tripled] = await orThrow(update.run([one]))
+    close(await orThrow(device.read(tripled!)), (v) => 3 * v)
+    close(await orThrow(device.read(two)), (v) => v)
+    close(await orThrow(device.read(given)), (v) => v)
+    device.free([given, two, tripled!])
+  })
+
+  on('one value for two inputs, donated or not', async (device) => {
+    const plan = planOf([add(mul(x, 2), y)], ['x'])
+    const executable = await orThrow(device.compile(plan))
+    const given = await up(device)
+    const [result] = await orThrow(executable.run([given, given]))
+    close(await orThrow(device.read(result!)), (v) => 3 * v)
+    device.free([result!])
+  })
+
+  on('what a value took is free again, and what is spare stays small', async (device) => {
+    const before = device.memory!().inUse
+    const values = [await up(device), await up(device), await up(device)]
+    device.free(values)
+    device.free(values)
+    const after = device.memory!().inUse
+    const again = [await up(device), await up(device), await up(device)]
+    assert.is(device.memory!().inUse, after, 'taken again')
+    assert.ok(after - before <= 3 * 400_128)
+    device.free(again)
+  })
+
+  on('intermediates of all programs share one arena', async (device) => {
+    const few = input('few', [1000])
+    const long = await orThrow(device.compile(planOf([sum(tanh(mul(softmax(reshape(x, [100, 1000])), 5)))])))
+    const work = device.memory!().work
+    const short = await orThrow(device.compile(planOf([sum(tanh(softmax(reshape(few, [10, 100]))))])))
+    assert.is(device.memory!().work, work)
+    const given = await up(device)
+    const [a] = await orThrow(long.run([given]))
+    const fewGiven = await up(device, data.slice(0, 1000))
+    const [b] = await orThrow(short.run([fewGiven]))
+    assert.ok((await orThrow(device.read(a!)))[0]! > 0 && (await orThrow(device.read(b!)))[0]! > 0)
+    device.free([given, fewGiven, a!, b!])
+  })
+
+  on('faults: a foreign value, a freed one, a wrong shape, a program that was disposed', async (device) => {
+    const executable = await orThrow(device.compile(planOf([add(x, 1)])))
+    const given = await up(device)
+    const got = async (values: readonly Resident[]): Promise<string> => {
+      const result = await executable.run(values)()
+      assert.ok(E.isLeft(result))
+      return `${result.left.what}: expected ${result.left.expected}, got ${result.left.got}`
+    }
+    assert.is(await got([]), 'run: expected 1 inputs, got 0')
+    assert.match(
+      await got([await up(device, new Float32Array(7))]),
+      /run, input x: expected f32\[100000\], got f32\[7\]/,
+    )
+    device.free([given])
+    assert.match(await got([given]), /a live value, got f32\[100000\], which was freed/)
+    const alive = await up(device)
+    executable.dispose()
+    executable.dispose()
+    assert.match(await got([alive]), /disposed/)
+    device.free([alive])
+  })
+
+  test('times by step, where they are asked for', async () => {
+    if ((await openGpujs('webgpu')) === null) return
+    const device = await orThrow(webgpuDevice({ timed: true }))
+    const plan = planOf([sum(matmul(reshape(x, [100, 1000]), reshape(y, [1000, 100])))])
+    const executable = await orThrow(device.compile(plan))
+    const given = [await up(device), await up(device)]
+    const [result] = await orThrow(executable.run(given))
+    const times = executable.times!()
+    assert.equal([...times.keys()], [...plan.steps.keys()])
+    assert.ok([...times.values()].every((ms) => ms >= 0) && [...times.values()].some((ms) => ms > 0))
+    device.free([...given, result!])
+    await device.close()
+  })
+})
