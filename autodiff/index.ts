@@ -1,5 +1,5 @@
 export { grad, hvp, jvp, valueAndGrad, valueAndGradAux, vjp } from './grad'
 export { pushforward } from './jvp'
-export { remat } from './remat'
+export { remat } from '../core'
 export { pullback } from './vjp'
 export { vmap } from './vmap'

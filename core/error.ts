@@ -1,3 +1,4 @@
+import * as E from 'fp-ts/Either'
 import { showAval, type Aval } from './aval'
 
 export interface ShapeFault {
@@ -51,4 +52,14 @@ export const withPath = <A>(path: readonly string[], build: () => A): A => {
 /** Throw a ShapeError with the current path. */
 export const shapeError = (op: string, expected: string, got: readonly Aval[] | string, help?: string): never => {
   throw new ShapeError({ op, expected, got, path: current, ...(help === undefined ? {} : { help }) })
+}
+
+/** What `build` makes, or the ShapeError that it throws. Any other error is a bug and is thrown on. */
+export const builtOr = <A>(build: () => A): E.Either<ShapeError, A> => {
+  try {
+    return E.right(build())
+  } catch (error) {
+    if (error instanceof ShapeError) return E.left(error)
+    throw error
+  }
 }

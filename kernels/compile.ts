@@ -1,5 +1,5 @@
-import * as E from 'fp-ts/Either'
-import { evaluateOne, ShapeError, topological, type Expr } from '../core'
+import type * as E from 'fp-ts/Either'
+import { builtOr, evaluateOne, ShapeError, topological, type Expr } from '../core'
 import { arenaOf } from './arena'
 import { planCost } from './cost'
 import { fuse, type FusionLimits } from './fuse'
@@ -19,7 +19,7 @@ const defaults: FusionLimits = { maxInputs: 7, maxWeight: 400 }
 
 /** Build a program and plan it. A ShapeError raised while building comes back as a Left; any other error is a bug and is thrown. */
 export const compile = (build: () => Program, options: CompileOptions = {}): E.Either<ShapeError, Plan> =>
-  compileWith(build, (program) => planOf(program, options))
+  builtOr(() => planOf(build(), options))
 
 /** Plans by program and options, the last `limit` that were made: a step that is built again is not planned again. */
 export const planCache = (
@@ -27,7 +27,8 @@ export const planCache = (
 ): ((build: () => Program, options?: CompileOptions) => E.Either<ShapeError, Plan>) => {
   const plans = new Map<string, Plan>()
   return (build, options = {}) =>
-    compileWith(build, (program) => {
+    builtOr(() => {
+      const program = build()
       const key = JSON.stringify([program.outputs.map((o) => [o.name, o.value.hash]), program.donated ?? [], options])
       const found = plans.get(key)
       if (found !== undefined) return found
@@ -36,15 +37,6 @@ export const planCache = (
       plans.set(key, plan)
       return plan
     })
-}
-
-const compileWith = (build: () => Program, plan: (program: Program) => Plan): E.Either<ShapeError, Plan> => {
-  try {
-    return E.right(plan(build()))
-  } catch (error) {
-    if (error instanceof ShapeError) return E.left(error)
-    throw error
-  }
 }
 
 const planOf = (program: Program, options: CompileOptions): Plan => {

@@ -64,7 +64,7 @@ export const fence: Op<NoParams, 2> = definePlainOp<2>({
 
 /**
  * y = the first input, which was computed from the others by a region that autodiff computes again on the way back instead of
- * keeping its values. Made by `remat` of emend/autodiff.
+ * keeping its values. Made by `remat`.
  */
 export const rematRegion: Op<NoParams, number> = definePlainOp<number>({
   name: 'remat',
@@ -79,6 +79,17 @@ export const rematRegion: Op<NoParams, number> = definePlainOp<number>({
   eval: ([x]) => x!,
   lower: ([x]) => ({ kind: 'map', at: x! }),
 })
+
+/**
+ * `f` with its intermediate values dropped after use and computed again for the derivative (Chen et al. 2016,
+ * arXiv:1604.06174): memory for time. Equals `f` in value and gradient. Name as arguments what the region reads.
+ */
+export const remat =
+  (f: (...args: readonly Expr[]) => Expr) =>
+  (...args: readonly Expr[]): Expr => {
+    const held = args.map((arg) => variable(arg))
+    return rematRegion(f(...held), ...held)
+  }
 
 /** Cotangents of a function's arguments, given that of its value. null where there is none. */
 export type CustomVjp = (ct: Expr, args: readonly Expr[], out: Expr) => readonly (Expr | null)[]
