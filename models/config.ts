@@ -27,6 +27,16 @@ export const PairConfig = closed(
 )
 export type PairConfig = t.TypeOf<typeof PairConfig>
 
+export const rematNames = ['none', 'layers'] as const
+/** What is computed again on the way back instead of being kept: nothing, or each encoder layer but for its input. */
+export type Remat = (typeof rematNames)[number]
+
+/**
+ * A pair to compute: its sizes, and how. `remat` (default none) changes memory and time, and no bit of loss or gradient in float64; under a
+ * precision policy the relative bias's gradient adds up over layers in f32 instead of in halves.
+ */
+export type PairModel = PairConfig & { readonly remat?: Remat }
+
 /** Rules between fields; all that are broken are reported. */
 export const validatePair = (config: PairConfig): E.Either<readonly CodecFault[], PairConfig> => {
   const faults: CodecFault[] = []

@@ -3,11 +3,14 @@ import {
   attention,
   dropout,
   expandDims,
+  exprLeaves,
   foldIn,
   gelu,
   iota,
   layerNorm,
   linear,
+  mapExprs,
+  remat,
   reshape,
   scope,
   sliceAxis,
@@ -15,9 +18,10 @@ import {
   transpose,
   where,
   type Expr,
+  type ExprTree,
   type Key,
 } from '../core'
-import type { PairConfig } from './config'
+import type { PairModel } from './config'
 import { layerName } from './parameters'
 import { relativeBias } from './relative-position'
 
@@ -73,20 +77,32 @@ export const encoderLayer = (heads: number, p: LayerParams, h: Expr, bias: Expr,
   return layerNorm(p.norm2)(add(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
 }
 
+/** `remat` of a function of one tree: every leaf is an argument of the region. */
+const rematTree =
+  <T extends ExprTree>(f: (x: T) => Expr) =>
+  (x: T): Expr =>
+    remat((...held) => {
+      let i = 0
+      return f(mapExprs(x, () => held[i++]!))
+    })(...exprLeaves(x))
+
 /**
  * The encoder over embedded tokens. tokens f32[B, T, D] -> f32[B, T, D]. `isToken` bool[B, T], if given, is false at padding,
  * which no position then attends to.
  */
-export const encoder = (config: PairConfig, p: EncoderParams, tokens: Expr, d: PassDropout, isToken?: Expr): Expr => {
+export const encoder = (config: PairModel, p: EncoderParams, tokens: Expr, d: PassDropout, isToken?: Expr): Expr => {
   const length = tokens.aval.shape[1]!
   const position = relativeBias(p.relativeBias, length, config.maxDistance) // [H, T, T]
   const bias = isToken === undefined ? position : add(position, where(expandDims(expandDims(isToken, 1), 1), 0, -1e9)) // [B, 1, 1, T]
+  // What draws are numbered by is read too: masks are drawn again, not kept.
+  const limbs = d === null ? {} : { seed: { ...d.key.seed }, stream: { ...d.key.stream } }
   let h = embed(p.embedding, tokens, d)
   for (let i = 0; i < Object.keys(p.layers).length; i++) {
     const name = layerName(i)
-    h = scope(name, () =>
-      encoderLayer(config.heads, p.layers[name]!, h, bias, d === null ? null : { ...d, key: foldIn(d.key, name) }),
-    )
+    const reads = { h, bias, limbs, layer: p.layers[name]! }
+    const layer = (x: typeof reads): Expr =>
+      encoderLayer(config.heads, x.layer, x.h, x.bias, d && { ...d, key: { ...foldIn(d.key, name), ...x.limbs } })
+    h = scope(name, () => (config.remat === 'layers' ? rematTree(layer) : layer)(reads))
   }
   return h
 }

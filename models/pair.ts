@@ -1,5 +1,5 @@
 import { customVjp, ops, reshape, scatterOrdered, scope, type Expr } from '../core'
-import type { PairConfig } from './config'
+import type { PairModel } from './config'
 import { encoder, type EncoderParams, type PassDropout } from './encoder'
 import { clmLogits, mlmLogits, rowsAt, rtdLogits, type HeadParams } from './heads'
 
@@ -25,14 +25,14 @@ export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
       )(table, ids, order)
 
 /** The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. */
-export const auxiliaryLogits = (config: PairConfig, p: PairParams, masked: Expr, positions: Expr, order?: Expr): Expr =>
+export const auxiliaryLogits = (config: PairModel, p: PairParams, masked: Expr, positions: Expr, order?: Expr): Expr =>
   scope('aux', () => {
     const h = encoder(config, p.aux, lookUp(p.embedding.token, masked, order), null)
     return mlmLogits(p.head.mlm, p.embedding.token, rowsAt(h, positions))
   })
 
 /** Last hidden states of the main model on embedded tokens: f32[B, T, D]. */
-export const mainHidden = (config: PairConfig, p: PairParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
+export const mainHidden = (config: PairModel, p: PairParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
   scope('main', () => encoder(config, p.main, embedded, d, isToken))
 
 /** What the main model says of a text: the logit that each token is the original, and its own logits at given places. */

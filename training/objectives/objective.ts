@@ -1,7 +1,10 @@
 import type { Expr, ExprTree, Key } from '../../core'
-import type { PairConfig } from '../../models'
+import type { PairModel } from '../../models'
 
-/** A loss in nats and what is logged beside it, as expressions. */
+/**
+ * A loss in nats and what is logged beside it, as scalar expressions. Each is a sum over rows or tokens, divided by a count of the batch if
+ * at all: those of the micro-batches of a step are added up. A mean over the rows that are here would come out as many times too large.
+ */
 export type LossParts = {
   readonly loss: Expr
   readonly metrics: { readonly [name: string]: Expr }
@@ -28,4 +31,4 @@ export type PretrainInputs = {
 export type LossFn<P extends ExprTree = ExprTree> = (params: P, batch: PretrainInputs, key: Key) => LossParts
 
 /** A pretraining objective: what a model of these sizes is trained for. Write your own: docs/objectives.md. */
-export type Objective<P extends ExprTree = ExprTree> = (config: PairConfig) => LossFn<P>
+export type Objective<P extends ExprTree = ExprTree> = (config: PairModel) => LossFn<P>
