@@ -1,12 +1,14 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { evaluateOne, leavesOf, scalar, type Aval, type ExprTree, type ShapeError, type Tree } from '../core'
+import { builtOr, evaluateOne, scalar, type Aval, type ExprTree, type Tree } from '../core'
 import type { Device, DeviceFault, HostArray } from '../kernels'
 import type { PretrainBatch } from './data/batch'
 import type { GradientTransformation, Schedule } from './optim'
-import { prepare, readAll, uploadAll, type Runner, type Values } from './runner'
+import { prepare, readAll, uploadAll, type RunFault, type Values } from './runner'
 import type { LossFn } from './objectives'
-import { initialState, stateAvals, trainStep } from './step'
+import { initialState, residentAvals, stepPrograms } from './step'
+import type { PlannedProgram } from './step-cost'
+import { prepareStep, runStep, type ReadyProgram } from './step-runner'
 
 /** Everything a run carries from step to step: residents by name (`params/*`, `optimizer/*`) and the steps taken. */
 export interface RunState {
@@ -32,15 +34,16 @@ export interface StepRecord {
   readonly metrics: { readonly [name: string]: number }
 }
 
-export type RunFault = ShapeError | DeviceFault
-
 export interface TrainerSpec<P extends ExprTree = ExprTree> {
   readonly device: Device
   readonly loss: LossFn<P>
   readonly optimizer: GradientTransformation
   readonly schedule: Schedule
   readonly params: Tree<Aval>
+  /** Of the rows that are computed at once. */
   readonly batch: { readonly [name: string]: Aval }
+  /** Batches of these rows that make a step. Default 1. */
+  readonly microBatches?: number
   readonly seed: number
   readonly tokensPerStep: number
 }
@@ -54,55 +57,42 @@ export interface StepTaken {
 
 /** A compiled training step on a device, and the ways into and out of its state. */
 export interface Trainer {
-  readonly runner: Runner
+  /** What a step runs, in order. */
+  readonly programs: readonly PlannedProgram[]
   /** Fresh parameters, and the optimizer's first state made on the device. */
   readonly start: (params: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
   /** The state of a checkpoint. */
   readonly resume: (step: number, arrays: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
-  /** One step; the old state is given up. */
-  readonly step: (state: RunState, batch: PretrainBatch) => TE.TaskEither<RunFault, StepTaken>
+  /**
+   * One step; the old state is given up. Its micro-batches hold the counts of the whole batch, and each is asked for when it is computed.
+   * throws  RangeError if they are not as many as the trainer's: the caller's fault
+   */
+  readonly step: (state: RunState, microBatches: Iterable<PretrainBatch>) => TE.TaskEither<RunFault, StepTaken>
   /** Parameters and optimizer state as host arrays, by name. */
   readonly read: (state: RunState) => TE.TaskEither<RunFault, ReadonlyMap<string, HostArray>>
   readonly avals: ReadonlyMap<string, Aval>
   readonly dispose: () => void
 }
 
-export const seedArrays = (seed: number): readonly (readonly [string, HostArray, Aval])[] => [
-  ['seed/lo', Int32Array.of(seed & 0xffff), { dtype: 'i32', shape: [] }],
-  ['seed/hi', Int32Array.of(seed >>> 16), { dtype: 'i32', shape: [] }],
-]
-
-/** The fields of a batch that a program reads, with their avals. */
-export const batchArrays = (
-  batch: PretrainBatch,
-  avals: { readonly [name: string]: Aval },
-): readonly (readonly [string, HostArray, Aval])[] =>
-  Object.entries(avals).map(([name, aval]) => [`batch/${name}`, batch[name as keyof PretrainBatch], aval])
-
 export const openTrainer =
   <P extends ExprTree>(spec: TrainerSpec<P>): TE.TaskEither<RunFault, Trainer> =>
   async () => {
     const { device, optimizer, params } = spec
-    const built: { logged: readonly string[] } = { logged: [] }
-    const runner = await prepare(device, () => {
-      const { program, logged } = trainStep(spec)
-      built.logged = logged
-      return program
-    })()
-    if (E.isLeft(runner)) return runner
-    const avals = new Map<string, Aval>([
-      ...leavesOf<Aval>(params).map(([path, a]) => [`params/${path}`, a] as const),
-      ...leavesOf<Aval>(stateAvals(optimizer, params)).map(([path, a]) => [`optimizer/${path}`, a] as const),
-    ])
+    const built = builtOr(() => stepPrograms(spec, spec.microBatches ?? 1))
+    if (E.isLeft(built)) return built
+    const { logged } = built.right
+    const programs = await prepareStep(device, built.right.programs)()
+    if (E.isLeft(programs)) return programs
+    const avals = residentAvals(optimizer, params)
     const upload = (arrays: ReadonlyMap<string, HostArray>): TE.TaskEither<DeviceFault, Values> =>
       uploadAll(
         device,
         [...arrays].map(([name, data]) => [name, data, avals.get(name)!] as const),
       )
     return E.right<RunFault, Trainer>({
-      runner: runner.right,
+      programs: programs.right.map(({ runner, ...program }) => ({ ...program, plan: runner.plan })),
       avals,
-      dispose: runner.right.dispose,
+      dispose: () => programs.right.forEach(({ runner }) => runner.dispose()),
       read: (state) => readAll(device, state.values),
       resume: (step, arrays) => async () => {
         const values = await upload(arrays)()
@@ -117,26 +107,24 @@ export const openTrainer =
         init.right.dispose()
         return E.isLeft(state) ? state : E.right({ step: 0, values: new Map([...uploaded.right, ...state.right]) })
       },
-      step: (state, batch) => takeStep(spec, runner.right, built.logged, state, batch),
+      step: (state, microBatches) => takeStep(spec, programs.right, logged, state, microBatches),
     })
   }
 
 const takeStep =
   (
     spec: Omit<TrainerSpec, 'loss'>,
-    runner: Runner,
+    programs: readonly ReadyProgram[],
     logged: readonly string[],
     state: RunState,
-    batch: PretrainBatch,
+    microBatches: Iterable<PretrainBatch>,
   ): TE.TaskEither<RunFault, StepTaken> =>
   async () => {
     const began = performance.now()
     const { device } = spec
-    const fresh = await uploadAll(device, [...batchArrays(batch, spec.batch), ...seedArrays(spec.seed)])()
-    if (E.isLeft(fresh)) return fresh
-    const next = await runner.run(new Map([...state.values, ...fresh.right]))()
-    if (E.isLeft(next)) return next
-    const values = new Map(next.right)
+    const after = await runStep(spec, programs, state.values, microBatches)()
+    if (E.isLeft(after)) return after
+    const values = after.right
     const log = values.get('log')!
     values.delete('log')
     const read = await device.read(log)()

@@ -16,6 +16,8 @@ import {
 /** Residents by input or output name. */
 export type Values = ReadonlyMap<string, Resident>
 
+export type RunFault = ShapeError | DeviceFault
+
 /** A program on a device: run it on values by name. Donated inputs belong to it from then on. */
 export interface Runner {
   readonly plan: Plan
@@ -24,7 +26,7 @@ export interface Runner {
 }
 
 /** Plan a program for a device and compile its kernels. */
-export const prepare = (device: Device, build: () => Program): TE.TaskEither<ShapeError | DeviceFault, Runner> =>
+export const prepare = (device: Device, build: () => Program): TE.TaskEither<RunFault, Runner> =>
   pipe(
     TE.fromEither(compile(build, { maxInputs: device.maxInputs })),
     TE.chainW((plan) =>

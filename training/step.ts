@@ -13,7 +13,9 @@ import {
   not,
   reshape,
   scope,
+  sliceAxis,
   where,
+  zerosLikeTree,
   zipExprs,
   type Aval,
   type Expr,
@@ -30,6 +32,7 @@ export interface StepSpec<P extends ExprTree = ExprTree> {
   readonly loss: LossFn<P>
   readonly optimizer: GradientTransformation
   readonly params: Tree<Aval>
+  /** Of the rows that are computed at once. */
   readonly batch: { readonly [name: string]: Aval }
 }
 
@@ -49,52 +52,152 @@ const avalsOf = (tree: ExprTree): Tree<Aval> => mapTree<Expr, Aval>(tree, (e) =>
 export const stateAvals = (optimizer: GradientTransformation, params: Tree<Aval>): Tree<Aval> =>
   avalsOf(optimizer.init(holes('params', params)))
 
+/** Everything that a step is given and keeps, by name: `params/*` and `optimizer/*`. */
+export const residentAvals = (optimizer: GradientTransformation, params: Tree<Aval>): ReadonlyMap<string, Aval> => {
+  const named = (prefix: string, tree: Tree<Aval>): readonly (readonly [string, Aval])[] =>
+    leavesOf<Aval>(tree).map(([path, aval]) => [`${prefix}/${path}`, aval])
+  return new Map([...named('params', params), ...named('optimizer', stateAvals(optimizer, params))])
+}
+
 /** The seed of a run, as 16-bit limbs that come with every step: one plan serves all seeds. */
 const runKey = (): Key => keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') })
 
 const outputsOf = (prefix: string, tree: ExprTree): Program['outputs'] =>
   leavesOf<Expr>(tree).map(([path, value]) => ({ name: path === '' ? prefix : `${prefix}/${path}`, value }))
 
+/** Scalars by name. */
+type Metrics = { readonly [name: string]: Expr }
+
 /** All logged scalars as one vector: one read a step. */
-const logOf = (metrics: {
-  readonly [name: string]: Expr
-}): { readonly value: Expr; readonly logged: readonly string[] } => {
+const logOf = (metrics: Metrics): { readonly value: Expr; readonly logged: readonly string[] } => {
   const logged = Object.keys(metrics).sort()
   return { value: concat(logged.map((name) => reshape(metrics[name]!, [1]))), logged }
 }
 
-/**
- * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
- * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss, the gradient's global norm, and what a loss scale does. All inputs
- * are donated.
- */
-export const trainStep = <P extends ExprTree>({ loss, optimizer, params, batch }: StepSpec<P>): LoggedProgram => {
-  const p = holes('params', params) as P
+/** A step's parts take these holes: parameters, the optimizer's state, and the loss scale that is read from it. */
+interface Held<P extends ExprTree> {
+  readonly params: P
+  readonly state: ExprTree
+  readonly scale: Expr | undefined
+}
+
+const heldBy = <P extends ExprTree>({ optimizer, params }: StepSpec<P>): Held<P> => {
   const state = holes('optimizer', stateAvals(optimizer, params))
-  const data = holes('batch', batch) as PretrainInputs
-  const scale = optimizer.lossScale?.(state)
-  const differentiated = valueAndGradAux((q: P) => {
+  return { params: holes('params', params) as P, state, scale: optimizer.lossScale?.(state) }
+}
+
+/** First part of a step: the gradient of the loss on some rows, times the loss scale, and what is logged of the loss. */
+const gradientPart = <P extends ExprTree>(
+  loss: LossFn<P>,
+  { params, scale }: Held<P>,
+  data: PretrainInputs,
+): { readonly scaled: P; readonly metrics: Metrics } => {
+  const { grads, aux } = valueAndGradAux((q: P) => {
     const { loss: value, metrics } = loss(q, data, runKey())
     return { loss: scale === undefined ? value : mul(value, scale), aux: { ...metrics, loss: value } }
-  })(p)
-  const grads =
-    scale === undefined ? differentiated.grads : mapExprs(differentiated.grads, (g) => mul(g, div(1, scale)))
-  const { updates, state: after, isApplied } = scope('optimizer', () => optimizer.update(grads, state, p))
-  const next = zipExprs(p, updates, (x, u) => (isApplied === undefined ? add(x, u) : where(isApplied, add(x, u), x)))
+  })(params)
+  return { scaled: grads, metrics: aux }
+}
+
+/** Second part: the true gradient of all rows, the update by it, and the log. */
+const updatePart = <P extends ExprTree>(
+  optimizer: GradientTransformation,
+  { params, state, scale }: Held<P>,
+  scaled: P,
+  metrics: Metrics,
+): { readonly outputs: Program['outputs']; readonly logged: readonly string[] } => {
+  const grads = scale === undefined ? scaled : mapExprs(scaled, (g) => mul(g, div(1, scale)))
+  const { updates, state: after, isApplied } = scope('optimizer', () => optimizer.update(grads, state, params))
+  const next = zipExprs(params, updates, (x, u) =>
+    isApplied === undefined ? add(x, u) : where(isApplied, add(x, u), x),
+  )
   const { value: log, logged } = logOf({
-    ...differentiated.aux,
+    ...metrics,
     gradNorm: globalNorm(grads),
     ...(scale === undefined ? {} : { lossScale: scale }),
     ...(isApplied === undefined ? {} : { skipped: cast(not(isApplied), 'f32') }),
     ...(optimizer.skippedSteps === undefined ? {} : { skippedBefore: optimizer.skippedSteps(state) }),
     ...(optimizer.isExhausted === undefined ? {} : { exhausted: optimizer.isExhausted(after) }),
   })
-  const inputs = [...leavesOf<Expr>(p), ...leavesOf<Expr>(state), ...leavesOf<Expr>(data)]
   return {
-    program: {
-      outputs: [...outputsOf('params', next), ...outputsOf('optimizer', after), { name: 'log', value: log }],
-      donated: [...inputs.map(([, e]) => e.params.name as string), 'seed/lo', 'seed/hi'],
-    },
+    outputs: [...outputsOf('params', next), ...outputsOf('optimizer', after), { name: 'log', value: log }],
+    logged,
+  }
+}
+
+const namesOf = (...trees: readonly ExprTree[]): readonly string[] =>
+  trees.flatMap(exprLeaves).map((e) => e.params.name as string)
+
+const seedNames = ['seed/lo', 'seed/hi']
+
+/**
+ * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
+ * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss, the gradient's global norm, and what a loss scale does. All inputs
+ * are donated.
+ */
+export const trainStep = <P extends ExprTree>(spec: StepSpec<P>): LoggedProgram => {
+  const held = heldBy(spec)
+  const data = holes('batch', spec.batch) as PretrainInputs
+  const { scaled, metrics } = gradientPart(spec.loss, held, data)
+  const { outputs, logged } = updatePart(spec.optimizer, held, scaled, metrics)
+  return { program: { outputs, donated: [...namesOf(held.params, held.state, data), ...seedNames] }, logged }
+}
+
+/** A program of a step, and how often it runs in one. */
+export interface StepProgram {
+  readonly name: 'step' | 'begin' | 'accumulate' | 'apply'
+  readonly program: Program
+  readonly times: number
+  /** Whether each run takes a micro-batch, `batch/*`, and the seed, `seed/*`. */
+  readonly takesBatch: boolean
+}
+export interface StepPrograms {
+  /** In the order they run in. What a program gives takes the place, by name, of what it was donated. */
+  readonly programs: readonly StepProgram[]
+  readonly logged: readonly string[]
+}
+
+/**
+ * A training step over `microBatches` batches of the rows of `spec.batch`. One: `trainStep`. More: `begin` makes gradients of zero,
+ * `accumulate` adds those of each micro-batch and what is logged of its loss, `apply` updates by their sums. That is the step of all rows at
+ * once up to the order of summation, since losses and metrics are sums over counts of the whole batch (see PretrainInputs).
+ * throws  ShapeError from the loss or the optimizer
+ */
+export const stepPrograms = <P extends ExprTree>(spec: StepSpec<P>, microBatches: number): StepPrograms => {
+  if (microBatches === 1) {
+    const { program, logged } = trainStep(spec)
+    return { programs: [{ name: 'step', program, times: 1, takesBatch: true }], logged }
+  }
+  const held = heldBy(spec)
+  const data = holes('batch', spec.batch) as PretrainInputs
+  const { scaled, metrics } = gradientPart(spec.loss, held, data)
+  const { value: terms, logged: summed } = logOf(metrics)
+  const gradients = holes('gradients', avalsOf(scaled)) as P
+  const partial = holes('partial', terms.aval) as Expr
+  const sums = namesOf(gradients, partial)
+  const begin = [...outputsOf('gradients', zerosLikeTree(gradients)), ...outputsOf('partial', zerosLikeTree(partial))]
+  const added = zipExprs(gradients, scaled, (sum, g) => add(sum, g))
+  const whole = Object.fromEntries(summed.map((name, i) => [name, reshape(sliceAxis(partial, 0, i, 1), [])]))
+  const { outputs, logged } = updatePart(spec.optimizer, held, gradients, whole)
+  return {
+    programs: [
+      { name: 'begin', program: { outputs: begin }, times: 1, takesBatch: false },
+      {
+        name: 'accumulate',
+        program: {
+          outputs: [...outputsOf('gradients', added), { name: 'partial', value: add(partial, terms) }],
+          donated: [...sums, ...namesOf(data), ...seedNames],
+        },
+        times: microBatches,
+        takesBatch: true,
+      },
+      {
+        name: 'apply',
+        program: { outputs, donated: [...namesOf(held.params, held.state), ...sums] },
+        times: 1,
+        takesBatch: false,
+      },
+    ],
     logged,
   }
 }
@@ -111,7 +214,7 @@ export const evalStep = <P extends ExprTree>({
   return {
     program: {
       outputs: [{ name: 'log', value: log }],
-      donated: [...exprLeaves(data).map((e) => e.params.name as string), 'seed/lo', 'seed/hi'],
+      donated: [...namesOf(data), ...seedNames],
     },
     logged,
   }

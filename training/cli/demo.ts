@@ -10,6 +10,7 @@ import type { OpenRun } from '../pretrain/open-run'
 import { pretrain, type RunResult } from '../pretrain/run'
 import type { CorrectedSpecimen, Snapshot } from '../pretrain/snapshot'
 import { writeReport } from '../pretrain/write-report'
+import { runsOf } from '../step-cost'
 import { configOf, pretrainOptions, type Flags } from './options'
 import { print, type Outcome } from './outcome'
 import { progressBar } from './progress'
@@ -93,9 +94,8 @@ const introduce = (config: PretrainConfig, { corpus, model, device, trainer }: O
   )
   print(`Objective   ${config.objective}, ${config.batch} rows of ${config.seq} tokens a step`)
   print(`Device      ${device.backend.name}: ${device.backend.detail}`)
-  print(
-    `Plan        ${trainer.runner.plan.steps.length} kernels a step, ${(trainer.runner.plan.cost.flops / 1e9).toFixed(2)} GFLOP`,
-  )
+  const { steps, flops } = runsOf(trainer.programs)
+  print(`Plan        ${steps} kernels a step, ${(flops / 1e9).toFixed(2)} GFLOP`)
 }
 
 const tellUntrained = ({ evaluation }: Snapshot): void => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { deviceNames, matmulChoices } from '../../kernels'
-import { presetNames } from '../../models'
+import { presetNames, rematNames } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { flavourNames } from '../scaling'
@@ -25,9 +25,20 @@ export const deviceOption = (command: Command): Command =>
 export const precisionHelp = 'f32 | f16 | bf16: what the model computes in (default f32)'
 export const lossScaleHelp = `${flavourNames.join(' | ')} | none, with settings as in apex:init=2^12,window=100 (default fairseq for f16, else none)`
 
+/** How a step is cut to fit a memory. */
+export const fitOptions = (command: Command): Command =>
+  command
+    .option(
+      '--micro-batch <rows>',
+      'rows of a step that are computed at once: a divisor of the batch (default all)',
+      numeric,
+    )
+    .option('--remat <name>', `${rematNames.join(' | ')}: what is computed again instead of being kept (default none)`)
+    .option('--memory <gb>', 'GB of 1e9 bytes that a step may take: chooses --micro-batch and --remat', numeric)
+
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>
-  deviceOption(command)
+  fitOptions(deviceOption(command))
     .option('--corpus <file...>', 'plain text, or .jsonl with a "text" field; each also .gz or .br')
     .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
     .option('--objective <name>', `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME`)

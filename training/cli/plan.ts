@@ -2,14 +2,15 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { printPlan } from '../../kernels'
 import { badInput, ofShape } from '../fault'
-import { decideConfig, modelOf, type PretrainConfig } from '../pretrain/config'
-import { forecastStep, type StepForecast } from '../pretrain/plan-run'
-import { lossScaleHelp, numeric, precisionHelp, type Flags } from './options'
+import { decideConfig, modelOf } from '../pretrain/config'
+import { settle, type SettledConfig } from '../pretrain/fit-memory'
+import { forecaster, type StepForecast } from '../pretrain/plan-run'
+import type { PlannedProgram } from '../step-cost'
+import { fitOptions, lossScaleHelp, numeric, precisionHelp, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
 
 export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
-  program
-    .command('plan')
+  fitOptions(program.command('plan'))
     .description('what a pretraining step takes: parameters, FLOPs, memory, kernels. Nothing is run')
     .option('--preset <name>', 'tiny | small | base | large | xl | xxl (default tiny)')
     .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)
@@ -25,25 +26,50 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
 const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
   const decided = decideConfig({}, { corpus: ['-'], ...flags })
   if (E.isLeft(decided))
-    return E.left(decided.left.map(({ key, expected, got }) => badInput(`--${key}`, '', expected, got)))
-  const config = decided.right
-  const model = modelOf(config)
-  const forecast = forecastStep(model, config.batch, config)
-  if (E.isLeft(forecast)) return E.left([ofShape(forecast.left, 'plan')])
-  const { plan, ...rest } = forecast.right
+    return E.left(decided.left.map(({ key, expected, got }) => badInput(flagOf(key), '', expected, got)))
+  const model = modelOf(decided.right)
+  const forecast = forecaster(model, decided.right.batch, decided.right)
+  const settled = settle(decided.right, forecast)
+  if (E.isLeft(settled)) return E.left([settled.left])
+  const { config, predicted } = settled.right
+  const cost = predicted === undefined ? forecast(config) : E.right(predicted)
+  if (E.isLeft(cost)) return E.left([ofShape(cost.left, 'plan')])
+  const { programs, ...rest } = cost.right
   const { preset, vocab, batch, seq, precision, lossScale } = config
   if (json === true) printJson({ preset, vocab, batch, seq, precision, lossScale, model, ...rest })
-  else if (steps === true) print(printPlan(plan))
-  else describe(config, forecast.right)
+  else if (steps === true) for (const { name, times, plan } of programs) print(titled(name, times, printPlan(plan)))
+  else describe(config, cost.right)
   return E.right(0)
 }
 
+/** `microBatch` -> `--micro-batch`. */
+const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+
+/** A step of one program is its plan; else each plan has a line above it. */
+const titled = (name: PlannedProgram['name'], times: number, text: string): string =>
+  name === 'step' ? text : `${name}, ${times === 1 ? 'once' : `${times} times`}\n${text}\n`
+
 const describe = (
-  { preset, vocab, batch, seq, precision }: PretrainConfig,
-  { parameters, flops, peakBytes, workBytes, arenaBytes, traffic, buffers, steps, kernels }: StepForecast,
+  { preset, vocab, batch, seq, precision }: SettledConfig,
+  {
+    parameters,
+    flops,
+    peakBytes,
+    workBytes,
+    arenaBytes,
+    traffic,
+    buffers,
+    steps,
+    kernels,
+    microBatch,
+    remat,
+  }: StepForecast,
 ): void => {
-  print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step\n`)
-  print('parameters')
+  print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step`)
+  if (microBatch !== batch)
+    print(`${microBatch} rows at once: the gradients of ${batch / microBatch} micro-batches are added up`)
+  if (remat !== 'none') print(`${remat} are computed again on the way back`)
+  print('\nparameters')
   for (const { part, parameters: n } of parameters.parts) print(`  ${part.padEnd(24)} ${count(n).padStart(9)}`)
   print(`  ${'main model'.padEnd(24)} ${count(parameters.main).padStart(9)}   token table, main encoder, its heads`)
   print(`  ${'in all'.padEnd(24)} ${count(parameters.total).padStart(9)}\n`)

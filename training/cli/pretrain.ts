@@ -3,6 +3,7 @@ import * as E from 'fp-ts/Either'
 import type { PretrainConfig } from '../pretrain/config'
 import { pretrain, type RunListener, type RunResult } from '../pretrain/run'
 import { writeReport } from '../pretrain/write-report'
+import { runsOf } from '../step-cost'
 import { configOf, pretrainOptions, type Flags } from './options'
 import { note, print, printJson, type Outcome } from './outcome'
 import { progressBar } from './progress'
@@ -44,7 +45,7 @@ const watch = (config: PretrainConfig, isJson: boolean, progress: ReturnType<typ
     if (!isJson)
       note(
         `${corpus.train.count} blocks of ${config.seq} tokens from ${corpus.documents.train} documents; ` +
-          `${trainer.runner.plan.steps.length} kernels a step on ${device.backend.name} (${device.backend.detail})`,
+          `${runsOf(trainer.programs).steps} kernels a step on ${device.backend.name} (${device.backend.detail})`,
       )
     progress.start(config.steps, from)
   },

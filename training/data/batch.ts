@@ -85,6 +85,12 @@ export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
   }
 }
 
+/** A step's batch as batches of `rows` rows each, in order, with the counts of the whole; each is made when it is asked for. */
+export function* microBatchesAt(blocks: Blocks, config: BatchConfig, rows: number): Generator<PretrainBatch> {
+  for (let from = 0; from < config.batch; from += rows)
+    yield batchAt(blocks, { ...config, rows: [from, Math.min(from + rows, config.batch)] })
+}
+
 /** Block of global example g: its place in the shuffle of its epoch. */
 export const blockOf = (blockCount: number, seed: number, example: number): number =>
   permuted(seed, Math.floor(example / blockCount), blockCount, example % blockCount)

@@ -13,7 +13,15 @@ import {
 } from '../../core'
 import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
 import { parseScaler } from '../scaling'
-import { presetNames, presets, validatePair, type PairConfig, type Preset, type PresetName } from '../../models'
+import {
+  presetNames,
+  presets,
+  rematNames,
+  validatePair,
+  type PairConfig,
+  type Preset,
+  type PresetName,
+} from '../../models'
 
 const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
   new t.Type<A, A, unknown>(
@@ -53,6 +61,9 @@ export const PretrainOptions = closed(
     objective: t.string, // a name of `objectives`, or FILE.mjs#NAME
     steps: PositiveInt,
     batch: PositiveInt, // rows of a step
+    microBatch: PositiveInt, // of these, computed at once: a divisor of batch
+    remat: oneOf(rematNames), // what is computed again on the way back instead of being kept
+    memory: PositiveNumber, // GB of 1e9 bytes that a step may take; microBatch and remat, where not given, follow
     seq: PositiveInt, // tokens of a row, [CLS] included
     vocab: PositiveInt,
     lr: PositiveNumber, // peak learning rate
@@ -74,10 +85,12 @@ export const PretrainOptions = closed(
 )
 export type PretrainOptions = t.TypeOf<typeof PretrainOptions>
 
-/** Every setting of a run, decided. */
-export type PretrainConfig = Required<PretrainOptions>
+type LeftToMemory = 'microBatch' | 'remat' | 'memory'
 
-/** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens come with gradient accumulation. */
+/** Every setting of a run, decided but for those that `settle` decides. */
+export type PretrainConfig = Required<Omit<PretrainOptions, LeftToMemory>> & Pick<PretrainOptions, LeftToMemory>
+
+/** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens are --batch with --micro-batch. */
 const bySize: Readonly<Record<PresetName, Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'>>> = {
   tiny: { batch: 16, seq: 64, vocab: 4096, lr: 2e-3 },
   small: { batch: 32, seq: 128, vocab: 8192, lr: 1e-3 },
@@ -139,6 +152,9 @@ const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
   const faults: CodecFault[] = []
   if (config.corpus.length === 0) faults.push({ key: 'corpus', expected: 'at least one file', got: 'none' })
   if (config.seq < 2) faults.push({ key: 'seq', expected: 'at least 2 tokens', got: String(config.seq) })
+  const { batch, microBatch } = config
+  if (microBatch !== undefined && batch % microBatch !== 0)
+    faults.push({ key: 'microBatch', expected: `a divisor of batch = ${batch}`, got: String(microBatch) })
   if (config.warmup > config.steps)
     faults.push({ key: 'warmup', expected: `at most steps = ${config.steps}`, got: String(config.warmup) })
   if (config.heldOut === 0) faults.push({ key: 'heldOut', expected: 'a number in (0, 1)', got: '0' })

@@ -3,14 +3,14 @@ import type * as TE from 'fp-ts/TaskEither'
 import type { Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { detectProgram } from '../correct/program'
-import { batchAt } from '../data/batch'
+import { microBatchesAt } from '../data/batch'
 import { corruptFixed, type BigramModel, type CorruptedText } from '../data/corrupt-fixed'
 import { tokenCounts, type Blocks } from '../data/blocks'
-import { batchArrays, seedArrays, type RunFault } from '../loop'
 import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
 import type { LossFn } from '../objectives'
-import { prepare, uploadAll, type Values } from '../runner'
+import { prepare, uploadAll, type RunFault, type Values } from '../runner'
 import { evalStep, holes } from '../step'
+import { batchArrays, seedArrays } from '../step-runner'
 import { ownCorruption } from './own-corruption'
 import { batchAvals } from './shapes'
 
@@ -46,6 +46,8 @@ export interface EvaluatorSpec {
   readonly bigrams: BigramModel
   readonly heldOut: Blocks
   readonly batch: number
+  /** Rows that a step computes at once; here it is the greatest divisor of `batch` up to that. */
+  readonly microBatch: number
   /** Batches of held-out text; at most what there is. */
   readonly batches: number
 }
@@ -64,7 +66,8 @@ export const openEvaluator =
     const T = heldOut.seqLength
     const batches = Math.max(1, Math.min(spec.batches, Math.floor(heldOut.count / B)))
     const params = parameterAvals(config)
-    const avals = batchAvals(B, T)
+    const rows = divisorUpTo(B, spec.microBatch)
+    const avals = batchAvals(rows, T)
     const logged: { names: readonly string[] } = { names: [] }
     const losses = await prepare(device, () => {
       const built = evalStep({ loss: spec.loss, params, batch: avals })
@@ -73,13 +76,13 @@ export const openEvaluator =
     })()
     if (E.isLeft(losses)) return losses
     const typed = holes('params', params) as PairParams
-    const detect = await prepare(device, () => detectProgram(config, typed, B, T))()
+    const detect = await prepare(device, () => detectProgram(config, typed, rows, T))()
     if (E.isLeft(detect)) return detect
     const own = await prepare(device, () => ownCorruption(config, typed, avals))()
     if (E.isLeft(own)) return own
 
-    const rows = Math.min(heldOut.count, batches * B)
-    const fixed = corruptFixed(spec.bigrams, headOf(heldOut, rows), { seed: evaluationSeed })
+    const evaluated = Math.min(heldOut.count, batches * B)
+    const fixed = corruptFixed(spec.bigrams, headOf(heldOut, evaluated), { seed: evaluationSeed })
     const counts = tokenCounts(train)
     const frequency = unigramScorer(smoothedUnigram(counts))(fixed.tokens)
 
@@ -89,26 +92,25 @@ export const openEvaluator =
         const sums = new Map<string, number>()
         const ownScores: number[] = []
         const ownLabels: number[] = []
-        for (let step = 0; step < batches; step++) {
-          const data = batchAt(heldOut, { batch: B, seed: evaluationSeed, step })
-          for (const runner of [losses.right, own.right]) {
-            const uploaded = await uploadAll(device, [...batchArrays(data, avals), ...seedArrays(evaluationSeed)])()
-            if (E.isLeft(uploaded)) return uploaded
-            const out = await runner.run(new Map([...values, ...uploaded.right]))()
-            if (E.isLeft(out)) return out
-            for (const [name, resident] of out.right) {
-              const array = await device.read(resident)()
-              device.free([resident])
-              if (E.isLeft(array)) return array
-              if (name === 'log')
-                logged.names.forEach((metric, i) =>
-                  sums.set(metric, (sums.get(metric) ?? 0) + array.right[i]! / batches),
-                )
-              else (name === 'replaced' ? ownScores : ownLabels).push(...array.right)
+        for (let step = 0; step < batches; step++)
+          for (const data of microBatchesAt(heldOut, { batch: B, seed: evaluationSeed, step }, rows))
+            for (const runner of [losses.right, own.right]) {
+              const uploaded = await uploadAll(device, [...batchArrays(data, avals), ...seedArrays(evaluationSeed)])()
+              if (E.isLeft(uploaded)) return uploaded
+              const out = await runner.run(new Map([...values, ...uploaded.right]))()
+              if (E.isLeft(out)) return out
+              for (const [name, resident] of out.right) {
+                const array = await device.read(resident)()
+                device.free([resident])
+                if (E.isLeft(array)) return array
+                if (name === 'log')
+                  logged.names.forEach((metric, i) =>
+                    sums.set(metric, (sums.get(metric) ?? 0) + array.right[i]! / batches),
+                  )
+                else (name === 'replaced' ? ownScores : ownLabels).push(...array.right)
+              }
             }
-          }
-        }
-        const scores = await detectAll(device, detect.right, values, fixed, B, T)()
+        const scores = await detectAll(device, detect.right, values, fixed, rows, T)()
         if (E.isLeft(scores)) return scores
         return E.right({
           metrics: Object.fromEntries(sums),
@@ -127,6 +129,12 @@ export const openEvaluator =
       dispose: () => [losses, detect, own].forEach((r) => r.right.dispose()),
     })
   }
+
+const divisorUpTo = (n: number, most: number): number => {
+  let rows = Math.min(n, most)
+  while (n % rows !== 0) rows -= 1
+  return rows
+}
 
 /** The first rows of packed text. */
 const headOf = (blocks: Blocks, rows: number): Blocks => ({

@@ -13,14 +13,18 @@ import { modelOf, type PretrainConfig } from './config'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
 import { checkOut, holdsRun, readTokenizer } from './folder'
+import { settle, type SettledConfig } from './fit-memory'
 import { loadObjective } from './objective-file'
+import { forecaster, type StepForecast } from './plan-run'
 import { recipeOf } from './recipe'
 import { batchAvals } from './shapes'
 import { openSnapshots, type Snapshots } from './snapshot'
 
 /** Everything a run needs, checked; nothing has been written. */
 export interface OpenRun {
-  readonly config: PretrainConfig
+  readonly config: SettledConfig
+  /** What a step takes, where it was cut to fit a memory. */
+  readonly predicted: StepForecast | undefined
   readonly model: PairConfig
   readonly corpus: Corpus
   readonly device: Device
@@ -44,17 +48,22 @@ export const openRun =
   }
 
 const openChecked =
-  (config: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
+  (wanted: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
   async () => {
-    const objective = await loadObjective(config.objective)()
+    const objective = await loadObjective(wanted.objective)()
     if (E.isLeft(objective)) return objective
-    const checkpoint = resume ? await resumable(config.out)() : E.right(undefined)
+    const checkpoint = resume ? await resumable(wanted.out)() : E.right(undefined)
     if (E.isLeft(checkpoint)) return checkpoint
-    const isStarted = resume && (await holdsRun(config.out))
-    const tokenizer = isStarted ? await readTokenizer(config.out)() : E.right(undefined)
+    const isStarted = resume && (await holdsRun(wanted.out))
+    const tokenizer = isStarted ? await readTokenizer(wanted.out)() : E.right(undefined)
     if (E.isLeft(tokenizer)) return tokenizer
-    const device = await openNamed(config.device, config)()
+    const device = await openNamed(wanted.device, wanted)()
     if (E.isLeft(device)) return device
+    const model = modelOf(wanted)
+    const options = { objective: objective.right, maxInputs: device.right.maxInputs }
+    const settled = settle(wanted, forecaster(model, wanted.batch, wanted, options))
+    if (E.isLeft(settled)) return settled
+    const { config, predicted } = settled.right
     const corpus = await loadCorpus(
       {
         files: config.corpus,
@@ -72,15 +81,15 @@ const openChecked =
       const same = sameConfig(header.config, identity, path)
       if (E.isLeft(same)) return same
     }
-    const model = modelOf(config)
-    const { loss, optimizer, rate } = recipeOf(config, objective.right(model))
+    const { loss, optimizer, rate } = recipeOf(config, objective.right({ ...model, remat: config.remat }))
     const trainer = await openTrainer<PairParams>({
       device: device.right,
       loss,
       optimizer,
       schedule: rate,
       params: parameterAvals(model),
-      batch: batchAvals(config.batch, config.seq),
+      batch: batchAvals(config.microBatch, config.seq),
+      microBatches: config.batch / config.microBatch,
       seed: config.seed,
       tokensPerStep: config.batch * config.seq,
     })()
@@ -96,6 +105,7 @@ const openChecked =
     if (E.isLeft(snapshots)) return snapshots
     return E.right({
       config,
+      predicted,
       model,
       corpus: corpus.right,
       device: device.right,
@@ -108,7 +118,7 @@ const openChecked =
 
 const openHeldOut =
   (
-    config: PretrainConfig,
+    config: SettledConfig,
     model: PairConfig,
     loss: LossFn<PairParams>,
     device: Device,
@@ -122,6 +132,7 @@ const openHeldOut =
       loss,
       corpus,
       batch: Math.min(config.batch, corpus.heldOut.count),
+      microBatch: config.microBatch,
       batches: config.evalBatches,
     })()
     return E.isLeft(opened) ? E.left(ofRun(opened.left, 'compile the evaluation')) : opened
@@ -136,13 +147,16 @@ const resumable =
     return E.left(badInput('--resume', out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'))
   }
 
-const identityOf = (config: PretrainConfig, corpus: Corpus): Readonly<Record<string, unknown>> => {
+const identityOf = (config: SettledConfig, corpus: Corpus): Readonly<Record<string, unknown>> => {
   const {
     out: _out,
     saveEvery: _saveEvery,
     device: _device,
     threads: _threads,
     matmul: _matmul,
+    microBatch: _microBatch,
+    remat: _remat,
+    memory: _memory,
     evalBatches: _evalBatches,
     corpus: _files,
     ...rest

@@ -1,33 +1,38 @@
 import * as E from 'fp-ts/Either'
-import type { ShapeError } from '../../core'
-import { compile, type Plan, type Program } from '../../kernels'
-import { countParameters, parameterAvals, type PairConfig, type PairParams, type ParameterCount } from '../../models'
-import { tNlrV5 } from '../objectives'
-import { trainStep } from '../step'
+import { builtOr, type Aval, type ShapeError } from '../../core'
+import { planCache, type Program } from '../../kernels'
+import {
+  countParameters,
+  parameterAvals,
+  type PairConfig,
+  type PairModel,
+  type PairParams,
+  type ParameterCount,
+  type Remat,
+} from '../../models'
+import { tNlrV5, type Objective } from '../objectives'
+import { residentAvals, stepPrograms, trainStep, type StepSpec } from '../step'
+import { stepCost, type PlannedProgram, type StepCost } from '../step-cost'
+import { seedArrays } from '../step-runner'
 import { recipeOf, type RecipeSettings } from './recipe'
 import { batchAvals } from './shapes'
 
+/** How a step is cut to fit a memory. Neither changes what is computed. */
+export interface Fit {
+  /** Rows that are computed at once: a divisor of the batch. */
+  readonly microBatch: number
+  readonly remat: Remat
+}
+
 /** What one pretraining step takes, found by planning it; nothing is run. */
-export interface StepForecast {
+export interface StepForecast extends StepCost, Fit {
   readonly parameters: {
     /** As counted in the literature: token table, main encoder, its heads (recipe 1.2). */
     readonly main: number
     readonly total: number
     readonly parts: readonly ParameterCount[]
   }
-  readonly flops: number
-  /** Bytes of parameters, optimizer state, gradients and activations that are alive at once, at most. */
-  readonly peakBytes: number
-  /** Of these, activations and gradients: what a step makes and does not keep. */
-  readonly workBytes: number
-  /** Bytes read and written by all kernels. */
-  readonly traffic: number
-  /** Bytes of the arena that intermediates and outputs share. */
-  readonly arenaBytes: number
-  readonly buffers: number
-  readonly steps: number
-  readonly kernels: number
-  readonly plan: Plan
+  readonly programs: readonly PlannedProgram[]
 }
 
 /** Storage buffers that a kernel may read where the adapter is unknown: WebGPU's guaranteed eight, less the output. */
@@ -44,33 +49,66 @@ const usual: RecipeSettings = {
   clip: 2,
 }
 
-/** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */
-export const pairStep = (config: PairConfig, batch: number, settings: Partial<RecipeSettings> = {}): Program =>
-  trainStep<PairParams>({
-    ...recipeOf({ ...usual, ...settings }, tNlrV5(config)),
-    params: parameterAvals(config),
-    batch: batchAvals(batch, config.maxLength),
-  }).program
+const pairSpec = (
+  config: PairModel,
+  rows: number,
+  settings: Partial<RecipeSettings>,
+  objective: Objective<PairParams>,
+): StepSpec<PairParams> => ({
+  ...recipeOf({ ...usual, ...settings }, objective(config)),
+  params: parameterAvals(config),
+  batch: batchAvals(rows, config.maxLength),
+})
 
-/** `pairStep`, planned. */
-export const forecastStep = (
+/** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */
+export const pairStep = (config: PairModel, batch: number, settings: Partial<RecipeSettings> = {}): Program =>
+  trainStep<PairParams>(pairSpec(config, batch, settings, tNlrV5)).program
+
+export interface ForecastOptions {
+  /** Default t-nlrv5. */
+  readonly objective?: Objective<PairParams>
+  /** Of the device. Default: the fewest that WebGPU guarantees. */
+  readonly maxInputs?: number
+}
+
+/** Foretells steps of one run cut in several ways; what they share is planned once. */
+export const forecaster = (
   config: PairConfig,
   batch: number,
   settings: Partial<RecipeSettings> = {},
-): E.Either<ShapeError, StepForecast> => {
-  const built = compile(() => pairStep(config, batch, settings), { maxInputs })
-  if (E.isLeft(built)) return built
-  const plan = built.right
-  return E.right({
-    parameters: countParameters(config),
-    flops: plan.cost.flops,
-    peakBytes: plan.cost.peakBytes,
-    workBytes: plan.cost.workBytes,
-    traffic: plan.cost.bytes,
-    arenaBytes: plan.cost.arenaBytes,
-    buffers: plan.buffers.length,
-    steps: plan.steps.length,
-    kernels: plan.kernels.length,
-    plan,
-  })
+  options: ForecastOptions = {},
+): ((fit: Fit) => E.Either<ShapeError, StepForecast>) => {
+  const plan = planCache()
+  return ({ microBatch, remat }) => {
+    const built = builtOr(() => {
+      const spec = pairSpec({ ...config, remat }, microBatch, settings, options.objective ?? tNlrV5)
+      return { spec, ...stepPrograms(spec, batch / microBatch) }
+    })
+    if (E.isLeft(built)) return built
+    const { spec } = built.right
+    const programs: PlannedProgram[] = []
+    for (const { program, ...rest } of built.right.programs) {
+      const planned = plan(() => program, { maxInputs: options.maxInputs ?? maxInputs })
+      if (E.isLeft(planned)) return planned
+      programs.push({ ...rest, plan: planned.right })
+    }
+    const fresh = new Map<string, Aval>([
+      ...Object.entries(spec.batch).map(([name, aval]) => [`batch/${name}`, aval] as const),
+      ...seedArrays(0).map(([name, , aval]) => [name, aval] as const),
+    ])
+    return E.right({
+      parameters: countParameters(config),
+      ...stepCost(programs, residentAvals(spec.optimizer, spec.params), fresh),
+      microBatch,
+      remat,
+      programs,
+    })
+  }
 }
+
+/** One step, foretold; of the whole batch at once and with everything kept unless the settings say otherwise. */
+export const forecastStep = (
+  config: PairConfig,
+  batch: number,
+  { microBatch = batch, remat = 'none', ...settings }: Partial<RecipeSettings & Fit> = {},
+): E.Either<ShapeError, StepForecast> => forecaster(config, batch, settings)({ microBatch, remat })

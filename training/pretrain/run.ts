@@ -5,12 +5,14 @@ import type * as TE from 'fp-ts/TaskEither'
 import { initParameters } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { writeCheckpoint } from '../checkpoint/checkpoint'
-import { batchAt } from '../data/batch'
+import { microBatchesAt } from '../data/batch'
 import { ioError, ofRun, runError, type Fault } from '../fault'
 import type { RunState, StepRecord } from '../loop'
 import type { PretrainConfig } from './config'
+import { gigabytes, type SettledConfig } from './fit-memory'
 import { prepareOut, readLines, runFiles, writeText } from './folder'
 import { openRun, type OpenRun } from './open-run'
+import type { StepForecast } from './plan-run'
 import type { Snapshot } from './snapshot'
 
 /** What happens in a run, for those who watch it. */
@@ -60,7 +62,7 @@ interface Began {
 const begin =
   (run: OpenRun, resume: boolean, listener: RunListener): TE.TaskEither<Fault, Began> =>
   async () => {
-    const { config, checkpoint, trainer } = run
+    const { config, checkpoint, predicted, trainer } = run
     const at = checkpoint?.header.step ?? 0
     const upTo = <T extends { readonly step: number }>(lines: readonly unknown[]): readonly T[] =>
       (lines as readonly T[]).filter((line) => line.step <= at)
@@ -71,6 +73,7 @@ const begin =
       if (E.isLeft(aside)) return aside
       if (aside.right !== undefined) listener.notice?.(`an earlier run was in ${config.out}: moved to ${aside.right}`)
     } else listener.notice?.(`resuming ${config.out} at step ${at}${at === 0 ? ', before its first checkpoint' : ''}`)
+    if (predicted !== undefined) listener.notice?.(describeFit(config, predicted))
     for (const [name, text] of [
       [runFiles.tokenizer, JSON.stringify(run.corpus.tokenizer.toJson())],
       [runFiles.config, JSON.stringify(config, null, 2)],
@@ -92,6 +95,11 @@ const begin =
     const first = await snapshotAt(run, state.right, listener)()
     return E.isLeft(first) ? first : E.right({ state: state.right, records, snapshots: first.right })
   }
+
+/** `--memory 16: 4 of 8 rows at once, layers recomputed; a step takes 15.20 GB at most, as predicted`. */
+const describeFit = ({ memory, batch, microBatch, remat }: SettledConfig, { peakBytes }: StepForecast): string =>
+  `--memory ${memory}: ${microBatch} of ${batch} rows at once, ${remat === 'none' ? 'nothing' : remat} recomputed; ` +
+  `a step takes ${gigabytes(peakBytes)} at most, as predicted`
 
 /** Held-out figures of the state as it is, logged; none where the run has no evaluation. */
 const snapshotAt =
@@ -122,8 +130,8 @@ const steps =
           .join('; '),
       })
     while (state.step < config.steps && !isStopped) {
-      const batch = batchAt(corpus.train, { batch: config.batch, seed: config.seed, step: state.step })
-      const taken = await trainer.step(state, batch)()
+      const wanted = { batch: config.batch, seed: config.seed, step: state.step }
+      const taken = await trainer.step(state, microBatchesAt(corpus.train, wanted, config.microBatch))()
       if (E.isLeft(taken)) return keeping(ofRun(taken.left, `step ${state.step + 1}`))
       const { record } = taken.right
       state = taken.right.state

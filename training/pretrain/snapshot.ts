@@ -4,9 +4,9 @@ import type { Device } from '../../kernels'
 import type { PairConfig, PairParams } from '../../models'
 import { openCorrector, type Correction } from '../correct/corrector'
 import { bigramModel } from '../data/corrupt-fixed'
-import type { RunFault, RunState } from '../loop'
+import type { RunState } from '../loop'
 import type { LossFn } from '../objectives'
-import type { Values } from '../runner'
+import type { RunFault, Values } from '../runner'
 import type { Corpus } from './corpus'
 import { evaluationSeed, openEvaluator, type Baselines, type Evaluation } from './evaluate'
 import { specimens } from './specimens'
@@ -36,11 +36,13 @@ export interface SnapshotSpec {
   readonly loss: LossFn<PairParams>
   readonly corpus: Corpus
   readonly batch: number
+  /** Of these, computed at once. */
+  readonly microBatch: number
   readonly batches: number
 }
 
 const sentences = 6
-/** Rows that are corrected at once. */
+/** Rows that are corrected at once, if a step computes as many. */
 const correctorBatch = 6
 
 export const openSnapshots =
@@ -56,7 +58,8 @@ export const openSnapshots =
       seed: evaluationSeed,
       longest: seq,
     })
-    const corrector = await openCorrector({ device, config, tokenizer: corpus.tokenizer, batch: correctorBatch, seq })()
+    const batch = Math.min(correctorBatch, spec.microBatch)
+    const corrector = await openCorrector({ device, config, tokenizer: corpus.tokenizer, batch, seq })()
     if (E.isLeft(corrector)) return corrector
     return E.right({
       baselines: evaluator.right.baselines,

@@ -5,6 +5,7 @@ import { countParameters } from '../../models'
 import type { Fault } from '../fault'
 import { renderReport } from '../report/render'
 import type { RunReport } from '../report/run-report'
+import type { SettledConfig } from './fit-memory'
 import { runFiles, writeText } from './folder'
 import type { RunResult } from './run'
 
@@ -31,7 +32,7 @@ const reportOf = ({ run, records, snapshots, step }: RunResult): RunReport => {
       ['documents', `${corpus.documents.train} to train on, ${corpus.documents.heldOut} held out`],
       ['training tokens', corpus.train.packedTokens.toLocaleString('en')],
       ['vocabulary', String(corpus.tokenizer.vocabSize)],
-      ['batch', `${config.batch} rows of ${config.seq} tokens`],
+      ['batch', `${config.batch} rows of ${config.seq} tokens${describeFit(config)}`],
       ['learning rate', `${config.lr}, ${config.warmup} steps of warm-up, linear decay`],
       ['seed', String(config.seed)],
     ],
@@ -49,6 +50,12 @@ const reportOf = ({ run, records, snapshots, step }: RunResult): RunReport => {
           })),
   }
 }
+
+/** `, 2 at once, layers recomputed`, where a step was cut. */
+const describeFit = ({ batch, microBatch, remat }: SettledConfig): string =>
+  [microBatch === batch ? [] : `, ${microBatch} at once`, remat === 'none' ? [] : `, ${remat} recomputed`]
+    .flat()
+    .join('')
 
 const describeCorpus = (files: readonly string[]): string => {
   const names = files.map((file) => file.split('/').at(-1)!)

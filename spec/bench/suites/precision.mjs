@@ -136,7 +136,7 @@ export const run = async ({ corpus: files, steps = 300, seeds = 3, svg }) => {
       let state = unwrap(await trainer.start(first)())
       for (let step = 0; step < steps; step++) {
         const began = performance.now()
-        const taken = unwrap(await trainer.step(state, batchOf(corpus.train, seed, step))())
+        const taken = unwrap(await trainer.step(state, [batchOf(corpus.train, seed, step)])())
         stepMs.push(performance.now() - began)
         state = taken.state
         scale = taken.record.lossScale

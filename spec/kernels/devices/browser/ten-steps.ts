@@ -65,7 +65,7 @@ export const tenSteps = async (options: WasmOptions): Promise<TenSteps> => {
   let state = await orThrow(trainer.start(new Map(first)))
   const losses: number[] = []
   for (let step = 0; step < 10; step++) {
-    const next = await orThrow(trainer.step(state, batchAt(blocks, { batch, seed, step })))
+    const next = await orThrow(trainer.step(state, [batchAt(blocks, { batch, seed, step })]))
     state = next.state
     losses.push(next.record.loss)
   }
