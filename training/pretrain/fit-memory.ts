@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { ShapeError } from '../../core'
-import { rematNames, type Remat } from '../../models'
+import { rematNames } from '../../models'
 import { badInput, ofShape, type Fault } from '../fault'
 import type { StepCost } from '../step-cost'
 import type { PretrainConfig } from './config'
@@ -21,45 +21,44 @@ export interface Fitted<C extends StepCost = StepCost> {
 }
 
 /**
- * The fastest way to cut a step so that its predicted peak is at most `memory` GB of 1e9 bytes: as many rows at once as fit, and layers
- * recomputed only if these rows do not fit without. Each try plans a step (seconds for base), so that rows are bisected.
+ * The fastest way to cut a step so that its predicted peak is at most `memory` GB of 1e9 bytes. With nothing recomputed as many rows at once
+ * as fit, else with layers recomputed as many as fit then: of the two, the step of fewer FLOPs, since a step in more micro-batches and a
+ * step with layers recomputed both do more. Each try plans a step (seconds for base), so that rows are bisected.
  * left  what cannot be built; or that nothing fits, with the least that was predicted
  */
 export const chooseFit = <C extends StepCost>(
   settings: FitSettings,
   predict: Predict<C>,
 ): E.Either<Fault, Fitted<C>> => {
-  const { batch, memory } = settings
+  const { batch, memory, microBatch, remat } = settings
+  const [most, ...fewer] = microBatch === undefined ? divisorsOf(batch) : [microBatch]
   const seen: Fitted<C>[] = []
-  const predicted = (microBatch: number, remat: Remat): E.Either<Fault, Fitted<C>> => {
-    const cost = predict({ microBatch, remat })
+  const tried = (fit: Fit): E.Either<Fault, Fitted<C> | undefined> => {
+    const cost = predict(fit)
     if (E.isLeft(cost)) return E.left(ofShape(cost.left, 'plan'))
-    const made = { fit: { microBatch, remat }, cost: cost.right }
+    const made = { fit, cost: cost.right }
     seen.push(made)
-    return E.right(made)
+    return E.right(made.cost.peakBytes <= memory * 1e9 ? made : undefined)
   }
-  /** What fits at these rows: nothing recomputed if that does, since recomputing only adds FLOPs. */
-  const fitting = (rows: number): E.Either<Fault, Fitted<C> | undefined> => {
-    for (const remat of settings.remat === undefined ? rematNames : [settings.remat]) {
-      const one = predicted(rows, remat)
-      if (E.isLeft(one) || one.right.cost.peakBytes <= memory * 1e9) return one
+  const best: Fitted<C>[] = []
+  for (const name of remat === undefined ? rematNames : [remat]) {
+    // The most rows on their own: the whole batch has no sums of gradients beside it. From there on fewer rows take less.
+    const whole = tried({ microBatch: most!, remat: name })
+    if (E.isLeft(whole)) return whole
+    let found = whole.right
+    for (let [low, high] = [0, found === undefined ? fewer.length : 0]; low < high;) {
+      const middle = (low + high) >> 1
+      const here = tried({ microBatch: fewer[middle]!, remat: name })
+      if (E.isLeft(here)) return here
+      found = here.right ?? found
+      if (here.right !== undefined) high = middle
+      else low = middle + 1
     }
-    return E.right(undefined)
+    if (found !== undefined) best.push(found)
+    if (whole.right !== undefined) break // nothing does less
   }
-  const [most, ...fewer] = settings.microBatch === undefined ? divisorsOf(batch) : [settings.microBatch]
-  // On its own: the whole batch has no sums of gradients beside it. From there on fewer rows take less.
-  const whole = fitting(most!)
-  if (E.isLeft(whole)) return whole
-  let best = whole.right
-  for (let [low, high] = [0, best === undefined ? fewer.length : 0]; low < high;) {
-    const middle = (low + high) >> 1
-    const here = fitting(fewer[middle]!)
-    if (E.isLeft(here)) return here
-    best = here.right ?? best
-    if (here.right !== undefined) high = middle
-    else low = middle + 1
-  }
-  return best === undefined ? E.left(tooLarge(settings, seen)) : E.right(best)
+  const [fastest] = best.sort((a, b) => a.cost.flops - b.cost.flops)
+  return fastest === undefined ? E.left(tooLarge(settings, seen)) : E.right(fastest)
 }
 
 /** Greatest first. */
@@ -81,8 +80,11 @@ const tooLarge = ({ memory, microBatch, remat }: FitSettings, seen: readonly Fit
   )
 }
 
-/** Rounded up: what is told to fit does. */
-export const gigabytes = (bytes: number): string => `${(Math.ceil(bytes / 1e7) / 100).toFixed(2)} GB`
+/** Three digits, rounded up: a memory of what is told is enough. */
+export const gigabytes = (bytes: number): string => {
+  const unit = 10 ** (Math.floor(Math.log10(Math.max(1, bytes))) - 2)
+  return `${((Math.ceil(bytes / unit) * unit) / 1e9).toPrecision(3)} GB`
+}
 
 /**
  * A config with `microBatch` and `remat` decided: by its memory, else the whole batch and nothing recomputed.
