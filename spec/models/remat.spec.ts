@@ -76,6 +76,15 @@ describe('models/remat', (test) => {
     assert.equal(fenced(tNlrV5, 'none'), [])
   })
 
+  test('dropout masks of a layer are drawn again and not kept', () => {
+    const draws = (remat: Remat): number =>
+      topological(derived(lossOf(tNlrV5, 'f32', remat)).map(([, e]) => e)).filter(
+        (e) => e.op.name === 'threefry' && e.path.some((name) => name.startsWith('layer')),
+      ).length
+    assert.is(draws('none'), 6) // three in each of two layers
+    assert.is(draws('layers'), 12)
+  })
+
   test('control: dropout with other draws gives other numbers', () => {
     const other = { ...runKey, site: runKey.site + 1 }
     const loss: LossFn<PairParams> = (p, b) => lossOf(tNlrV5, 'f32', 'layers')(p, b, other)
