@@ -51,6 +51,8 @@ export interface Backend {
 export interface DeviceMemory {
   /** Bytes of all that is allocated now: values, constants, code's tables, and the memory of intermediates. */
   readonly inUse: number
+  /** The most that was allocated at once since the device was opened. */
+  readonly peak: number
   /** Of these: what the intermediates of programs share. It is as large as the largest program that ran needs. */
   readonly work: number
 }

@@ -1,5 +1,5 @@
 import { bytesOf, sizeOf, type Aval } from '../core'
-import type { Plan } from '../kernels'
+import type { Layout, Plan } from '../kernels'
 import type { StepProgram } from './step'
 
 /** A program of a step, planned. */
@@ -46,30 +46,37 @@ export const runsOf = (programs: readonly PlannedProgram[]): StepRuns => {
 /**
  * The cost of a step's programs, run one after another as their `times` say. A plan counts what it reads and makes; what lies on the
  * device beside it (the optimizer's state while gradients are made) is counted here.
- * `state`: what the step is given and keeps, by name. `fresh`: what comes with each micro-batch.
+ * `state`: what the step is given and keeps, by name. `fresh`: what comes with each micro-batch. `layout`: of the device, where it is known;
+ * else a value takes what its elements do, and a plan what is alive in it.
  */
 export const stepCost = (
   programs: readonly PlannedProgram[],
   state: ReadonlyMap<string, Aval>,
   fresh: ReadonlyMap<string, Aval>,
+  layout?: Layout,
 ): StepCost => {
-  const alive = new Map([...state].map(([name, aval]) => [name, bytes(aval)]))
+  const taken = (aval: Aval): number => layout?.valueBytes(bytes(aval)) ?? bytes(aval)
+  const alive = new Map([...state].map(([name, aval]) => [name, taken(aval)]))
+  const own = programs.map(({ plan }) => layout?.programBytes(plan))
+  const shared = Math.max(0, ...own.map((o) => o?.work ?? 0)) + sum(own.map((o) => o?.kept ?? 0))
   let [peakBytes, workBytes] = [0, 0]
-  for (const { plan, takesBatch } of programs) {
-    if (takesBatch) for (const [name, aval] of fresh) alive.set(name, bytes(aval))
+  for (const [i, { plan, takesBatch }] of programs.entries()) {
+    if (takesBatch) for (const [name, aval] of fresh) alive.set(name, taken(aval))
     const read = new Set(plan.inputs.map((i) => i.name))
     const beside = sum([...alive].map(([name, n]) => (read.has(name) ? 0 : n)))
     const made = sum([...alive].map(([name, n]) => (state.has(name) || fresh.has(name) ? 0 : n)))
-    peakBytes = Math.max(peakBytes, beside + plan.cost.peakBytes)
+    const results = own[i]?.results
+    const here = results === undefined ? beside + plan.cost.peakBytes : sum(alive.values()) + results + shared
+    peakBytes = Math.max(peakBytes, here)
     workBytes = Math.max(workBytes, made + plan.cost.workBytes)
     for (const name of plan.program.donated ?? []) alive.delete(name)
-    for (const { name, buffer } of plan.outputs) alive.set(name, bytes(plan.buffers[buffer]!.aval))
+    for (const { name, buffer } of plan.outputs) alive.set(name, taken(plan.buffers[buffer]!.aval))
   }
   return {
     ...runsOf(programs),
     peakBytes,
     workBytes,
-    arenaBytes: Math.max(...programs.map(({ plan }) => plan.cost.arenaBytes)),
+    arenaBytes: Math.max(...programs.map(({ plan }, i) => own[i]?.work ?? plan.cost.arenaBytes)),
     buffers: sum(programs.map(({ plan }) => plan.buffers.length)),
     kernels: new Set(programs.flatMap(({ plan }) => plan.kernels.map((k) => k.key))).size,
   }

@@ -1,10 +1,12 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { Device, DeviceFault } from '../device'
+import type { Layout } from '../layout'
 import { gpujsDevice } from './gpujs'
 import { referenceDevice } from './reference'
 import { wasmDevice, type WasmOptions } from './wasm'
 import { webgpuDevice } from './webgpu'
+import { webgpuLayout } from './webgpu/layout'
 
 /** Every device by name. Adding one is one line. */
 const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskEither<DeviceFault, Device>>> = {
@@ -17,6 +19,9 @@ const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskE
 
 export const deviceNames = ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const
 export type DeviceName = (typeof deviceNames)[number]
+
+/** How a device takes memory, where that is known without opening it. */
+export const layoutOf = (name: string): Layout | undefined => (name === 'gpujs:webgpu' ? webgpuLayout : undefined)
 
 /** What can be chosen of the processor's own device; the others have no such choices. */
 export type DeviceOptions = Pick<WasmOptions, 'threads' | 'matmul'>

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import { printPlan } from '../../kernels'
+import { layoutOf, printPlan } from '../../kernels'
 import { badInput, ofShape } from '../fault'
 import { decideConfig, modelOf } from '../pretrain/config'
 import { settle, type SettledConfig } from '../pretrain/fit-memory'
@@ -18,6 +18,7 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
     .option('--seq <t>', "tokens of a row (default: the size's)", numeric)
     .option('--precision <name>', precisionHelp)
     .option('--loss-scale <name>', lossScaleHelp)
+    .option('--device <name>', 'whose memory is foretold: gpujs:webgpu (default: as a plan has it)')
     .option('--steps', 'print every step of the plan')
     .option('--json', 'one JSON object')
     .action((flags: Flags) => run(Promise.resolve(runPlan(flags))))
@@ -28,15 +29,16 @@ const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
   if (E.isLeft(decided))
     return E.left(decided.left.map(({ key, expected, got }) => badInput(flagOf(key), '', expected, got)))
   const model = modelOf(decided.right)
-  const forecast = forecaster(model, decided.right.batch, decided.right)
+  const layout = layoutOf(decided.right.device)
+  const forecast = forecaster(model, decided.right.batch, decided.right, { layout })
   const settled = settle(decided.right, forecast)
   if (E.isLeft(settled)) return E.left([settled.left])
   const { config, predicted } = settled.right
   const cost = predicted === undefined ? forecast(config) : E.right(predicted)
   if (E.isLeft(cost)) return E.left([ofShape(cost.left, 'plan')])
   const { programs, ...rest } = cost.right
-  const { preset, vocab, batch, seq, precision, lossScale } = config
-  if (json === true) printJson({ preset, vocab, batch, seq, precision, lossScale, model, ...rest })
+  const { preset, vocab, batch, seq, precision, lossScale, device } = config
+  if (json === true) printJson({ preset, vocab, batch, seq, precision, lossScale, device, model, ...rest })
   else if (steps === true) for (const { name, times, plan } of programs) print(titled(name, times, printPlan(plan)))
   else describe(config, cost.right)
   return E.right(0)
@@ -50,7 +52,7 @@ const titled = (name: PlannedProgram['name'], times: number, text: string): stri
   name === 'step' ? text : `${name}, ${times === 1 ? 'once' : `${times} times`}\n${text}\n`
 
 const describe = (
-  { preset, vocab, batch, seq, precision }: SettledConfig,
+  { preset, vocab, batch, seq, precision, device }: SettledConfig,
   {
     parameters,
     flops,
@@ -74,10 +76,9 @@ const describe = (
   print(`  ${'main model'.padEnd(24)} ${count(parameters.main).padStart(9)}   token table, main encoder, its heads`)
   print(`  ${'in all'.padEnd(24)} ${count(parameters.total).padStart(9)}\n`)
   print(`FLOPs a step  ${count(flops)} (${count(flops / (batch * seq))} a token)`)
-  print(
-    `peak memory   ${count(peakBytes)}B: parameters and optimizer in f32; gradients and activations, computed in ${precision},`,
-  )
-  print(`              take ${count(workBytes)}B of it where ${precision} is stored as such`)
+  const where = layoutOf(device) === undefined ? '' : ` on ${device}`
+  print(`peak memory   ${count(peakBytes)}B${where}: parameters and optimizer in f32; gradients and activations`)
+  print(`              take ${count(workBytes)}B of it, computed in ${precision} and stored as such`)
   print(`arena         ${count(arenaBytes)}B, shared by liveness`)
   print(`memory moved  ${count(traffic)}B a step`)
   print(`plan          ${steps} steps of ${kernels} distinct kernels over ${buffers} buffers`)

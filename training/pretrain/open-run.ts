@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { sizeOf } from '../../core'
-import type { Device } from '../../kernels'
+import { layoutOf, type Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { latestCheckpoint, requireTensors, sameConfig, type Checkpoint } from '../checkpoint/checkpoint'
 import { fingerprint } from '../data/pack'
@@ -60,7 +60,8 @@ const openChecked =
     const device = await openNamed(wanted.device, wanted)()
     if (E.isLeft(device)) return device
     const model = modelOf(wanted)
-    const options = { objective: objective.right, maxInputs: device.right.maxInputs }
+    const { maxInputs, name } = device.right
+    const options = { objective: objective.right, maxInputs, layout: layoutOf(name) }
     const settled = settle(wanted, forecaster(model, wanted.batch, wanted, options))
     if (E.isLeft(settled)) return settled
     const { config, predicted } = settled.right

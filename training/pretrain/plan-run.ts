@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import { builtOr, type Aval, type ShapeError } from '../../core'
-import { planCache, type Program } from '../../kernels'
+import { planCache, type Layout, type Program } from '../../kernels'
 import {
   countParameters,
   parameterAvals,
@@ -69,6 +69,8 @@ export interface ForecastOptions {
   readonly objective?: Objective<PairParams>
   /** Of the device. Default: the fewest that WebGPU guarantees. */
   readonly maxInputs?: number
+  /** How the device lays out memory. Default: as a plan does. */
+  readonly layout?: Layout | undefined
 }
 
 /** Foretells steps of one run cut in several ways; what they share is planned once. */
@@ -98,7 +100,7 @@ export const forecaster = (
     ])
     return E.right({
       parameters: countParameters(config),
-      ...stepCost(programs, residentAvals(spec.optimizer, spec.params), fresh),
+      ...stepCost(programs, residentAvals(spec.optimizer, spec.params), fresh, options.layout),
       microBatch,
       remat,
       programs,

@@ -27,6 +27,7 @@ export class Heap {
   private readonly sizes = new Map<number, number>()
   private end = grain // address 0 is never handed out
   private used = 0
+  private most = 0
 
   constructor(readonly shared: boolean) {
     this.memory = newMemory(shared)
@@ -34,6 +35,10 @@ export class Heap {
 
   get inUse(): number {
     return this.used
+  }
+
+  get peak(): number {
+    return this.most
   }
 
   allocate(bytes: number): number {
@@ -69,6 +74,7 @@ export class Heap {
   private take(at: number, size: number): number {
     this.sizes.set(at, size)
     this.used += size
+    this.most = Math.max(this.most, this.used)
     return at
   }
 

@@ -142,7 +142,7 @@ const deviceOf = (machine: Machine, options: CodeOptions, detail: string): Devic
         v.cell = null
       }
     },
-    memory: () => ({ inUse: heap.inUse, work: machine.arena.bytes }),
+    memory: () => ({ inUse: heap.inUse, peak: heap.peak, work: machine.arena.bytes }),
     close: () => pool.close(),
   }
 }

@@ -8,6 +8,7 @@ import { tileFor, type TileShape } from '../../emit/wgsl/matmul'
 import { Faulted, loadGpujs } from '../gpujs/engine'
 import { readHost, writeHost } from '../host'
 import { acquireWebgpu, type OpenWebgpu } from './context'
+import { largestBlock } from './layout'
 import { LoadedProgram, type Machine } from './loaded'
 import { GpuMemory, OutOfMemory } from './memory'
 import { proveDevice } from './prove'
@@ -19,9 +20,6 @@ import { GpuValue, release } from './value'
 const device = 'gpujs:webgpu'
 const fault = (what: string, expected: string, got: string, help?: string): DeviceFault =>
   faultOf(device, what, expected, got, help)
-
-/** Bytes of one block of the arena, where the GPU would allow more: larger ones are hard to place in its memory. */
-const largestBlock = 2 ** 30
 
 export interface WebgpuOptions {
   /** The tile of all matrix products: to measure and to test them. By default the largest that leaves all of the GPU work. */
@@ -181,7 +179,7 @@ const deviceOf = (
         value.cell = null
       }
     },
-    memory: () => ({ inUse: memory.inUse, work: memory.arenaBytes }),
+    memory: () => ({ inUse: memory.inUse, peak: memory.peak, work: memory.arenaBytes }),
     close: closeAll,
   }
 }

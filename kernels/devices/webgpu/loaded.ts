@@ -88,7 +88,7 @@ export class LoadedProgram {
     const fresh: Cell[] = []
     const copies: Cell[] = []
     try {
-      const places = await this.places(cells, new Set(given.values()), encoder, fresh, copies)
+      const places = await this.places(cells, [...given.values()], encoder, fresh, copies)
       await (machine.timed ? this.measure(encoder, places) : this.encode(encoder, places))
       return this.results(places)
     } catch (error) {
@@ -102,7 +102,7 @@ export class LoadedProgram {
   /** Memory of every buffer in this run. */
   private async places(
     cells: readonly Cell[],
-    given: ReadonlySet<Cell>,
+    given: readonly Cell[],
     encoder: GpuCommandEncoder,
     fresh: Cell[],
     copies: Cell[],
@@ -132,12 +132,14 @@ export class LoadedProgram {
       }
       const input = this.plan.inputs[home.over]!.buffer
       const over = places[input]!
+      const mine = copies.indexOf(over)
+      if (mine >= 0) fresh.push(...copies.splice(mine, 1))
       // Written over its input's memory, unless somebody else holds that.
-      if (given.has(over) && over.holders === 1 && !copies.includes(over)) {
+      else if (over.holders === given.filter((cell) => cell === over).length) {
         over.holders += 1
         fresh.push(over)
-        places[buffer] = over
-      } else places[buffer] = places[input] = await this.copied(over, await make(buffer, fresh), encoder)
+      } else places[input] = await this.copied(over, await make(buffer, fresh), encoder)
+      places[buffer] = places[input]!
     }
     return places
   }

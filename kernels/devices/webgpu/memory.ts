@@ -25,6 +25,7 @@ export class GpuMemory {
   private readonly spare = new Map<number, Range[]>()
   private spareBytes = 0
   private used = 0
+  private most = 0
   private blocks: Range[] = []
   private growing: Promise<void> = Promise.resolve()
 
@@ -36,6 +37,9 @@ export class GpuMemory {
 
   get inUse(): number {
     return this.used
+  }
+  get peak(): number {
+    return this.most
   }
   get arenaBytes(): number {
     return this.blocks.reduce((sum, b) => sum + b.size, 0)
@@ -93,6 +97,7 @@ export class GpuMemory {
     const error = await this.device.popErrorScope()
     if (error !== null) throw new OutOfMemory(size, this.used)
     this.used += size
+    this.most = Math.max(this.most, this.used)
     return { buffer, offset: 0, size }
   }
 
