@@ -67,6 +67,8 @@ export interface Device {
   /** f32, f16 and bf16 come back as Float32Array (reference: Float64Array), i32 as Int32Array, bool as Uint8Array. */
   readonly read: (value: Resident) => TaskEither<DeviceFault, HostArray>
   readonly free: (values: readonly Resident[]) => void
+  /** Whether a run comes back before its results are there: reading them waits, and the next run need not. */
+  readonly isDeferred?: boolean
   /** What is allocated, where the device knows. */
   readonly memory?: () => DeviceMemory
   readonly close: () => Promise<void>

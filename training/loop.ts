@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/Either'
-import type * as TE from 'fp-ts/TaskEither'
+import { pipe } from 'fp-ts/function'
+import * as TE from 'fp-ts/TaskEither'
 import { builtOr, evaluateOne, scalar, type Aval, type ExprTree, type Tree } from '../core'
 import type { Device, DeviceFault, HostArray } from '../kernels'
 import type { PretrainBatch } from './data/batch'
@@ -48,8 +49,17 @@ export interface TrainerSpec<P extends ExprTree = ExprTree> {
   readonly tokensPerStep: number
 }
 
-export interface StepTaken {
+/** A step that was handed to the device, and what it logs once that is there. */
+export interface StepSubmitted {
   readonly state: RunState
+  readonly settled: TE.TaskEither<RunFault, StepLogged>
+}
+
+export interface StepTaken extends StepLogged {
+  readonly state: RunState
+}
+
+export interface StepLogged {
   readonly record: StepRecord
   /** Whether gradients overflowed at a loss scale below which there is none: the run cannot go on. */
   readonly isExhausted: boolean
@@ -68,6 +78,8 @@ export interface Trainer {
    * throws  RangeError if they are not as many as the trainer's: the caller's fault
    */
   readonly step: (state: RunState, microBatches: Iterable<PretrainBatch>) => TE.TaskEither<RunFault, StepTaken>
+  /** The same without waiting for the log: another step may follow before it is there. */
+  readonly submit: (state: RunState, microBatches: Iterable<PretrainBatch>) => TE.TaskEither<RunFault, StepSubmitted>
   /** Parameters and optimizer state as host arrays, by name. */
   readonly read: (state: RunState) => TE.TaskEither<RunFault, ReadonlyMap<string, HostArray>>
   readonly avals: ReadonlyMap<string, Aval>
@@ -89,6 +101,7 @@ export const openTrainer =
         device,
         [...arrays].map(([name, data]) => [name, data, avals.get(name)!] as const),
       )
+    const submit = submitter(spec, programs.right, logged)
     return E.right<RunFault, Trainer>({
       programs: programs.right.map(({ runner, ...program }) => ({ ...program, plan: runner.plan })),
       avals,
@@ -107,19 +120,28 @@ export const openTrainer =
         init.right.dispose()
         return E.isLeft(state) ? state : E.right({ step: 0, values: new Map([...uploaded.right, ...state.right]) })
       },
-      step: (state, microBatches) => takeStep(spec, programs.right, logged, state, microBatches),
+      step: (state, microBatches) =>
+        pipe(
+          submit(state, microBatches),
+          TE.chain((submitted) =>
+            pipe(
+              submitted.settled,
+              TE.map((log) => ({ state: submitted.state, ...log })),
+            ),
+          ),
+        ),
+      submit,
     })
   }
 
-const takeStep =
-  (
-    spec: Omit<TrainerSpec, 'loss'>,
-    programs: readonly ReadyProgram[],
-    logged: readonly string[],
-    state: RunState,
-    microBatches: Iterable<PretrainBatch>,
-  ): TE.TaskEither<RunFault, StepTaken> =>
-  async () => {
+const submitter = (
+  spec: Omit<TrainerSpec, 'loss'>,
+  programs: readonly ReadyProgram[],
+  logged: readonly string[],
+): Trainer['submit'] => {
+  /** When the last log came: steps that overlap share no time. */
+  let last = 0
+  return (state, microBatches) => async () => {
     const began = performance.now()
     const { device } = spec
     const after = await runStep(spec, programs, state.values, microBatches)()
@@ -127,34 +149,43 @@ const takeStep =
     const values = after.right
     const log = values.get('log')!
     values.delete('log')
-    const read = await device.read(log)()
-    device.free([log])
-    if (E.isLeft(read)) return read
-    const metrics = Object.fromEntries(logged.map((name, i) => [name, read.right[i]!]))
-    const {
-      loss = NaN,
-      gradNorm = NaN,
-      lossScale = 1,
-      skipped = 0,
-      skippedBefore = 0,
-      exhausted = 0,
-      ...rest
-    } = metrics
-    const seconds = (performance.now() - began) / 1000
-    return E.right({
-      state: { step: state.step + 1, values },
-      record: {
-        step: state.step + 1,
-        loss,
-        gradNorm,
-        lossScale,
-        skipped: skipped !== 0,
-        lr: evaluateOne(spec.schedule(scalar(state.step - skippedBefore)))[0]!,
-        tokens: (state.step + 1) * spec.tokensPerStep,
-        tokensPerSecond: Math.round(spec.tokensPerStep / seconds),
-        backend: device.backend.name,
-        metrics: rest,
-      },
-      isExhausted: exhausted !== 0,
-    })
+    // Asked for at once: what is asked of the device later waits for what it is given until then.
+    const reading = device.read(log)()
+    const settled = async (): Promise<E.Either<RunFault, StepLogged>> => {
+      const read = await reading
+      device.free([log])
+      if (E.isLeft(read)) return read
+      const now = performance.now()
+      const seconds = (now - Math.max(began, last)) / 1000
+      last = now
+      return E.right(recordOf(spec, state.step, logged, read.right, seconds))
+    }
+    return E.right({ state: { step: state.step + 1, values }, settled })
   }
+}
+
+const recordOf = (
+  { device, schedule, tokensPerStep }: Omit<TrainerSpec, 'loss'>,
+  before: number,
+  logged: readonly string[],
+  log: HostArray,
+  seconds: number,
+): StepLogged => {
+  const metrics = Object.fromEntries(logged.map((name, i) => [name, log[i]!]))
+  const { loss = NaN, gradNorm = NaN, lossScale = 1, skipped = 0, skippedBefore = 0, exhausted = 0, ...rest } = metrics
+  return {
+    record: {
+      step: before + 1,
+      loss,
+      gradNorm,
+      lossScale,
+      skipped: skipped !== 0,
+      lr: evaluateOne(schedule(scalar(before - skippedBefore)))[0]!,
+      tokens: (before + 1) * tokensPerStep,
+      tokensPerSecond: Math.round(tokensPerStep / seconds),
+      backend: device.backend.name,
+      metrics: rest,
+    },
+    isExhausted: exhausted !== 0,
+  }
+}

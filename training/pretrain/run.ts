@@ -7,7 +7,7 @@ import { describeError } from '../checkpoint/atomic-write'
 import { writeCheckpoint } from '../checkpoint/checkpoint'
 import { microBatchesAt } from '../data/batch'
 import { ioError, ofRun, runError, type Fault } from '../fault'
-import type { RunState, StepRecord } from '../loop'
+import type { RunState, StepRecord, StepSubmitted } from '../loop'
 import type { PretrainConfig } from './config'
 import { gigabytes, type SettledConfig } from './fit-memory'
 import { prepareOut, readLines, runFiles, writeText } from './folder'
@@ -119,6 +119,8 @@ const steps =
     const { config, corpus, trainer } = run
     const records = [...began.records]
     let state = began.state
+    /** Steps that were submitted and whose logs have not come. */
+    const waiting: StepSubmitted[] = []
     let saved = run.checkpoint?.path
     let isStopped = false
     let losslessSteps = 0 // in a row
@@ -129,12 +131,19 @@ const steps =
           .filter((line) => line !== undefined)
           .join('; '),
       })
-    while (state.step < config.steps && !isStopped) {
-      const wanted = { batch: config.batch, seed: config.seed, step: state.step }
-      const taken = await trainer.step(state, microBatchesAt(corpus.train, wanted, config.microBatch))()
-      if (E.isLeft(taken)) return keeping(ofRun(taken.left, `step ${state.step + 1}`))
+    /** Waits for logs until so many are left to come. */
+    const settle = async (left: number): Promise<E.Either<Fault, void>> => {
+      while (waiting.length > left) {
+        const seen = await settleOldest(waiting.shift()!)
+        if (E.isLeft(seen)) return seen
+      }
+      return E.right(undefined)
+    }
+    /** Logs a step, and looks whether the run may go on after it. */
+    const settleOldest = async (oldest: StepSubmitted): Promise<E.Either<Fault, void>> => {
+      const taken = await oldest.settled()
+      if (E.isLeft(taken)) return keeping(ofRun(taken.left, `step ${oldest.state.step}`))
       const { record } = taken.right
-      state = taken.right.state
       losslessSteps = Number.isFinite(record.loss) ? 0 : losslessSteps + 1
       if (taken.right.isExhausted) return keeping(exhausted(record, config))
       if (losslessSteps > (record.skipped ? mostLossless : 0)) return keeping(notFinite(record))
@@ -142,9 +151,22 @@ const steps =
       records.push(record)
       listener.stepped?.(record)
       const logged = await appendLine(config.out, runFiles.log, record)()
-      if (E.isLeft(logged)) return keeping(logged.left)
+      return E.isLeft(logged) ? keeping(logged.left) : E.right(undefined)
+    }
+    while (state.step < config.steps && !isStopped) {
+      const wanted = { batch: config.batch, seed: config.seed, step: state.step }
+      const submitted = await trainer.submit(state, microBatchesAt(corpus.train, wanted, config.microBatch))()
+      if (E.isLeft(submitted)) return keeping(ofRun(submitted.left, `step ${state.step + 1}`))
+      state = submitted.right.state
+      waiting.push(submitted.right)
+      const isDue = state.step % config.saveEvery === 0 || state.step === config.steps
+      // A device that is given the next step while it computes this one never stands idle.
+      const early = await settle(run.device.isDeferred === true && !isDue ? 1 : 0)
+      if (E.isLeft(early)) return early
       isStopped = listener.shouldStop?.() ?? false
-      if (state.step % config.saveEvery === 0 || state.step === config.steps || isStopped) {
+      if (isDue || isStopped) {
+        const all = await settle(0) // nothing is saved unseen
+        if (E.isLeft(all)) return all
         const path = await save(run, state)()
         if (E.isLeft(path)) return keeping(path.left)
         saved = path.right

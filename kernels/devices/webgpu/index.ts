@@ -167,6 +167,7 @@ const deviceOf = (
   return {
     name: device,
     backend: { name: device, detail: open.detail, isSoftware: open.software },
+    isDeferred: true,
     // One of the stage's storage buffers is the output.
     maxInputs: (limits['maxStorageBuffersPerShaderStage'] ?? 8) - 1,
     compile: (plan) => () => attempt('compile', errors, () => compile(plan)),
