@@ -1,4 +1,4 @@
-import { bytesOf } from '../core'
+import { sizeOf } from '../core'
 import { placeOf, readsOf } from './emit/places'
 import type { Kernel } from './kernel'
 import type { BufferId, Plan } from './plan'
@@ -49,10 +49,10 @@ export const donations = (plan: Plan, phases: readonly (readonly Work[])[]): Rea
   return taken
 }
 
-/** Elements and their width: what two buffers must share to be one. */
+/** What two buffers must share to be one; a shader knows memory by one dtype. */
 const formatOf = (plan: Plan, b: BufferId): string => {
   const { shape, dtype } = plan.buffers[b]!.aval
-  return `${shape.reduce((n, m) => n * m, 1)}x${bytesOf(dtype)}`
+  return `${sizeOf(shape)} ${dtype}`
 }
 
 const readsInPlace = (part: Work, input: BufferId): boolean => {

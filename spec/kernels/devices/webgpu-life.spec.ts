@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
-import { add, aval, input, matmul, mul, reshape, softmax, sum, tanh, type Expr } from '../../../core'
+import { add, aval, cast, input, matmul, mul, reshape, softmax, sum, tanh, type Expr } from '../../../core'
 import { compile, type Device, type HostArray, type Plan, type Resident } from '../../../kernels'
 import { webgpuDevice } from '../../../kernels/devices/webgpu'
 import { describe } from '../../harness'
@@ -51,6 +51,15 @@ describe('kernels/devices/webgpu: memory and life', (test) => {
     close(await orThrow(device.read(two)), (v) => v)
     close(await orThrow(device.read(given)), (v) => v)
     device.free([given, two, tripled!])
+  })
+
+  on('a donated value of another dtype is not written over', async (device) => {
+    const ids = input('ids', [n], 'i32')
+    const executable = await orThrow(device.compile(planOf([mul(cast(ids, 'f32'), x)], ['ids'])))
+    const given = [await orThrow(device.upload(new Int32Array(n).fill(3), aval('i32', n))), await up(device)]
+    const [result] = await orThrow(executable.run(given))
+    close(await orThrow(device.read(result!)), (v) => 3 * v)
+    device.free([...given, result!])
   })
 
   on('one value for two inputs, donated or not', async (device) => {
