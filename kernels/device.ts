@@ -34,7 +34,7 @@ export interface Executable {
   readonly plan: Plan
   readonly run: (inputs: readonly Resident[]) => TaskEither<DeviceFault, readonly Resident[]>
   /** Milliseconds by step of the plan, of all runs so far together, where the device was opened to measure them. */
-  readonly times?: () => ReadonlyMap<number, number>
+  readonly stepMs?: () => ReadonlyMap<number, number>
   /** Release compiled kernels and constants. */
   readonly dispose: () => void
 }

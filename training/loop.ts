@@ -5,7 +5,7 @@ import { builtOr, evaluateOne, scalar, type Aval, type ExprTree, type Tree } fro
 import type { Device, DeviceFault, HostArray } from '../kernels'
 import type { PretrainBatch } from './data/batch'
 import type { GradientTransformation, Schedule } from './optim'
-import { prepare, readAll, uploadAll, type RunFault, type Values } from './runner'
+import { prepare, readAll, uploadAll, type RunFault, type Runner, type Values } from './runner'
 import type { LossFn } from './objectives'
 import { initialState, residentAvals, stepPrograms } from './step'
 import type { PlannedProgram } from './step-cost'
@@ -67,8 +67,8 @@ export interface StepLogged {
 
 /** A compiled training step on a device, and the ways into and out of its state. */
 export interface Trainer {
-  /** What a step runs, in order. */
-  readonly programs: readonly PlannedProgram[]
+  /** What a step runs, in order, and how long each of its kernels took so far, where the device measures. */
+  readonly programs: readonly (PlannedProgram & Pick<Runner, 'stepMs'>)[]
   /** Fresh parameters, and the optimizer's first state made on the device. */
   readonly start: (params: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
   /** The state of a checkpoint. */
@@ -103,7 +103,11 @@ export const openTrainer =
       )
     const submit = submitter(spec, programs.right, logged)
     return E.right<RunFault, Trainer>({
-      programs: programs.right.map(({ runner, ...program }) => ({ ...program, plan: runner.plan })),
+      programs: programs.right.map(({ runner, ...program }) => ({
+        ...program,
+        plan: runner.plan,
+        stepMs: runner.stepMs,
+      })),
       avals,
       dispose: () => programs.right.forEach(({ runner }) => runner.dispose()),
       read: (state) => readAll(device, state.values),

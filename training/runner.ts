@@ -22,6 +22,8 @@ export type RunFault = ShapeError | DeviceFault
 export interface Runner {
   readonly plan: Plan
   readonly run: (values: Values) => TE.TaskEither<DeviceFault, Values>
+  /** See Executable. */
+  readonly stepMs?: (() => ReadonlyMap<number, number>) | undefined
   readonly dispose: () => void
 }
 
@@ -39,6 +41,7 @@ export const prepare = (device: Device, build: () => Program): TE.TaskEither<Run
 
 const runnerOf = (device: Device, plan: Plan, executable: Executable): Runner => ({
   plan,
+  stepMs: executable.stepMs,
   dispose: executable.dispose,
   run: (values) => {
     const inputs: Resident[] = []

@@ -56,6 +56,15 @@ describe('bench', (test) => {
       assert.match(stderr, message)
     }
     for (const [args, message] of [
+      [['--batch', '6', '--rows', '4'], /--batch: expected a multiple of --rows 4, got 6/],
+      [['--preset', 'huge'], /--preset: expected one of tiny, .*xxl, got huge/],
+      [['--precision', 'f32,f8'], /--precision: expected some of f32, f16, got f8/],
+    ] as const) {
+      const { code, stderr } = await bench('gpu.mjs', args)
+      assert.is(code, 2)
+      assert.match(stderr, message)
+    }
+    for (const [args, message] of [
       [['matmull'], /no suite matmull\n.*step, matmul, elementwise, scaling, compile/],
       [['matmul', '--steps', '3'], /--steps is of the suite precision/],
       [['precision', '--seeds', '0'], /--seeds: expected a whole number above 0, got 0/],

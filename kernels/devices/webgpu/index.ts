@@ -24,7 +24,7 @@ const fault = (what: string, expected: string, got: string, help?: string): Devi
 export interface WebgpuOptions {
   /** The tile of all matrix products: to measure and to test them. By default the largest that leaves all of the GPU work. */
   readonly tile?: TileShape
-  /** Measure every dispatch by the GPU's clock: `times` of an executable then tells where its runs' time went. */
+  /** Measure every dispatch by the GPU's clock: `stepMs` of an executable then tells where its runs' time went. */
   readonly timed?: boolean
 }
 
@@ -159,7 +159,7 @@ const deviceOf = (
     return {
       plan,
       run: (inputs) => () => attempt('run', errors, () => run(inputs)),
-      ...(machine.timed ? { times: () => loaded.times } : {}),
+      ...(machine.timed ? { stepMs: () => loaded.times } : {}),
       dispose: () => loaded.dispose(),
     }
   }

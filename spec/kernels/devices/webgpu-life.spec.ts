@@ -126,7 +126,7 @@ describe('kernels/devices/webgpu: memory and life', (test) => {
     const executable = await orThrow(device.compile(plan))
     const given = [await up(device), await up(device)]
     const [result] = await orThrow(executable.run(given))
-    const times = executable.times!()
+    const times = executable.stepMs!()
     assert.equal([...times.keys()], [...plan.steps.keys()])
     assert.ok([...times.values()].every((ms) => ms >= 0) && [...times.values()].some((ms) => ms > 0))
     device.free([...given, result!])
