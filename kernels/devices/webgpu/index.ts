@@ -12,6 +12,7 @@ import { largestBlock } from './layout'
 import { LoadedProgram, type Machine } from './loaded'
 import { GpuMemory, OutOfMemory } from './memory'
 import { proveDevice } from './prove'
+import { lostFault, reportsOf, type GpuReports } from './reports'
 import { buildProgram } from './program'
 import { ShaderCache } from './shader-cache'
 import { mapModeRead, usage } from './standard'
@@ -62,12 +63,12 @@ export const webgpuDevice =
 /** What the GPU or gpu.js throws, and what the GPU reported beside, as a fault. Our own bugs (`internal:`) stay exceptions. */
 const attempt = async <T>(
   what: string,
-  errors: { readonly check: (what: string) => void } | undefined,
+  reports: GpuReports | undefined,
   body: () => Promise<T>,
 ): Promise<E.Either<DeviceFault, T>> => {
   try {
     const result = await body()
-    errors?.check(what)
+    reports?.check(what)
     return E.right(result)
   } catch (error) {
     if (error instanceof Faulted) return E.left(error.fault)
@@ -82,6 +83,8 @@ const attempt = async <T>(
       )
     const message = error instanceof Error ? error.message : String(error)
     if (message.startsWith('internal:')) throw error
+    const lost = await reports?.whyLost()
+    if (lost !== undefined) return E.left(lostFault(what, lost))
     return E.left(fault(what, 'it to succeed', message))
   }
 }
@@ -96,7 +99,7 @@ const deviceOf = (
 ): Device => {
   const { memory } = machine
   const { limits, queue } = machine.device
-  const errors = errorsOf(open)
+  const reports = reportsOf(open)
   const programOptions = {
     limits: { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 },
     block: Math.min(memory.block, largestBlock),
@@ -158,7 +161,7 @@ const deviceOf = (
     }
     return {
       plan,
-      run: (inputs) => () => attempt('run', errors, () => run(inputs)),
+      run: (inputs) => () => attempt('run', reports, () => run(inputs)),
       ...(machine.timed ? { stepMs: () => loaded.times } : {}),
       dispose: () => loaded.dispose(),
     }
@@ -170,9 +173,9 @@ const deviceOf = (
     isDeferred: true,
     // One of the stage's storage buffers is the output.
     maxInputs: (limits['maxStorageBuffersPerShaderStage'] ?? 8) - 1,
-    compile: (plan) => () => attempt('compile', errors, () => compile(plan)),
-    upload: (data, aval) => () => attempt(`upload ${showAval(aval)}`, errors, () => upload(data, aval)),
-    read: (value) => () => attempt(`read ${showAval(value.aval)}`, errors, () => read(value)),
+    compile: (plan) => () => attempt('compile', reports, () => compile(plan)),
+    upload: (data, aval) => () => attempt(`upload ${showAval(aval)}`, reports, () => upload(data, aval)),
+    read: (value) => () => attempt(`read ${showAval(value.aval)}`, reports, () => read(value)),
     free: (values) => {
       for (const value of values) {
         if (!(value instanceof GpuValue) || value.memory !== memory || value.cell === null) continue
@@ -193,22 +196,4 @@ const checkSize = (what: string, bytes: number, memory: GpuMemory, of = ''): voi
     throw new Faulted(
       fault(what, `at most ${memory.block} bytes in one buffer`, `${bytes}${of}`, 'fewer sequences at once may help'),
     )
-}
-
-/** What the GPU reported outside of any call. Each report is told once; a lost GPU for ever. */
-const errorsOf = (open: OpenWebgpu): { readonly check: (what: string) => void } => {
-  let seen = open.errors.length
-  let lost: string | undefined
-  void open.context.device.lost.then(({ reason, message }) => {
-    if (reason !== 'destroyed') lost = message === '' ? reason : message
-  })
-  return {
-    check: (what) => {
-      if (lost !== undefined) throw new Faulted(fault(what, 'the GPU to stay', `it was lost: ${lost}`))
-      if (open.errors.length === seen) return
-      const news = open.errors.slice(seen).join('; ')
-      seen = open.errors.length
-      throw new Faulted(fault(what, 'no errors of the GPU', news))
-    },
-  }
 }

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
 import { add, aval, cast, input, matmul, mul, reshape, softmax, sum, tanh, type Expr } from '../../../core'
@@ -116,7 +119,49 @@ describe('kernels/devices/webgpu: memory and life', (test) => {
     executable.dispose()
     executable.dispose()
     assert.match(await got([alive]), /disposed/)
+    const huge = await device.compile(planOf([add(input('h', [2 ** 30]), 1)]))()
+    assert.ok(E.isLeft(huge))
+    assert.match(huge.left.expected, /at most \d+ bytes in one buffer/)
+    assert.is(huge.left.got, '4294967296 for f32[1073741824]')
     device.free([alive])
+  })
+
+  test('a GPU that is lost is told at every call, and another can be opened', async () => {
+    if ((await openGpujs('webgpu')) === null) return
+    // gpu.js has one device for all that open it: a child process loses its own.
+    const script = `
+      import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import * as E from 'fp-ts/Either'
+      import { compile, webgpuDevice } from './kernels/index.ts'
+      import { aval, input, mul } from './core/index.ts'
+      import { loadGpujs } from './kernels/devices/gpujs/engine.ts'
+      const right = (e) => { if (E.isLeft(e)) throw new Error(JSON.stringify(e.left)); return e.right }
+      const device = right(await webgpuDevice()())
+      const plan = right(compile(() => ({ outputs: [{ name: 'y', value: mul(input('x', [4]), 2) }] })))
+      const executable = right(await device.compile(plan)())
+      const x = right(await device.upload(Float32Array.of(1, 2, 3, 4), aval('f32', 4))())
+      const [y] = right(await executable.run([x])())
+      const context = await (await loadGpujs()).WebGPUContext.acquire()
+      context.device.destroy()
+      const said = []
+      for (const call of [device.read(y), executable.run([x]), device.upload(new Float32Array(4), aval('f32', 4))]) {
+        const result = await call()
+        said.push(E.isLeft(result) ? result.left.got : 'fine')
+      }
+      const again = right(await webgpuDevice()())
+      await again.close()
+      console.log(JSON.stringify(said))
+      process.exit(0)`
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '--eval', script],
+      { cwd: join(import.meta.dirname, '../../..') },
+    )
+    const said = JSON.parse(stdout.trim().split('\n').at(-1)!) as readonly string[]
+    assert.is(said.length, 3, stderr)
+    for (const got of said) assert.match(got, /it was lost: /)
   })
 
   test('times by step, where they are asked for', async () => {
