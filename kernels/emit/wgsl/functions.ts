@@ -123,9 +123,9 @@ fn nan() -> f32 { return bitcast<f32>(nanBits); }`,
     text: `fn f16Value(h : u32) -> f32 {
   let sign = (h & 0x8000u) << 16u;
   let a = h & 0x7fffu;
-  if (a >= 0x7c00u) { return bitcast<f32>(sign | 0x7f800000u | ((a & 0x3ffu) << 13u)); }
-  if (a >= 0x400u) { return bitcast<f32>(sign | ((a << 13u) + 0x38000000u)); }
-  return bitcast<f32>(sign | bitcast<u32>(f32(a) * 5.9604644775390625e-8f));
+  let normal = (a << 13u) + select(0x38000000u, 0x70000000u, a >= 0x7c00u);
+  let small = bitcast<u32>(f32(a) * 5.9604644775390625e-8f);
+  return bitcast<f32>(sign | select(normal, small, a < 0x400u));
 }`,
   },
   bf16Bits: {
@@ -138,6 +138,17 @@ fn nan() -> f32 { return bitcast<f32>(nanBits); }`,
   bf16Value: { text: 'fn bf16Value(h : u32) -> f32 { return bitcast<f32>(h << 16u); }' },
   toF16: { needs: ['f16Bits', 'f16Value'], text: 'fn toF16(x : f32) -> f32 { return f16Value(f16Bits(x)); }' },
   toBf16: { needs: ['bf16Bits', 'bf16Value'], text: 'fn toBf16(x : f32) -> f32 { return bf16Value(bf16Bits(x)); }' },
+  ...Object.fromEntries(
+    (['f16', 'bf16'] as const).map((name) => [
+      `${name}Quad`,
+      {
+        needs: [`${name}Value`],
+        text: `fn ${name}Quad(w : vec2<u32>) -> vec4<f32> {
+  return vec4<f32>(${['x', 'y'].flatMap((c) => [`${name}Value(w.${c} & 0xffffu)`, `${name}Value(w.${c} >> 16u)`]).join(', ')});
+}`,
+      },
+    ]),
+  ),
   threefry: { text: threefry() },
 }
 

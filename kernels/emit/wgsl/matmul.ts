@@ -1,7 +1,7 @@
-import { axisIndex, constIndex, flatIndex, type Axis, type Index } from '../../../core'
+import { axisIndex, constIndex, flatIndex, type Atom, type Axis, type Index } from '../../../core'
 import type { Kernel } from '../../kernel'
 import type { Contraction, Operand } from '../contraction'
-import { rewriter, type Rewriter } from '../rebuild'
+import { partsOf, rewriter, type Rewriter } from '../rebuild'
 import { Levels, Scope } from '../scope'
 import { coordinates } from './kernel'
 import { asStored, elementType, formats } from './memory'
@@ -61,6 +61,7 @@ export const emitMatmul = (
       ...coordinates(axes.k, 'k', k),
     ]),
   )
+  const others = otherReads(product, sharing)
   const [tm, tn] = tile.perThread
   const across = tile.columns / tn
   const threads = across * (tile.rows / tm)
@@ -68,7 +69,11 @@ export const emitMatmul = (
   const behind = tile.depth * left.stride
   const right = sideOf(product.b, axes.n, axes.k, 'b', tile.columns, n, behind, tile.depth, threads)
   shader.declare(`var<workgroup> tiles : array<vec4<f32>, ${right.start + tile.depth * right.stride}>;`)
-  for (const side of [left, right]) declareSide(kernel, shader, side, names, k, tile.depth)
+  for (const [side, free] of [
+    [left, axes.m],
+    [right, axes.n],
+  ] as const)
+    declareSide(kernel, shader, side, names, k, byFours(side.operand, free, others))
   declareFinish(kernel, shader, product, names)
 
   const tilesAcross = Math.ceil(n / tile.columns)
@@ -164,7 +169,6 @@ const sideOf = (
   threads: number,
 ): Side => {
   const moves = (axes: readonly Axis[]): boolean =>
-    operand.index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom === axes.at(-1)) ||
     operand.index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === axes.at(-1)?.name)
   const quads = size / 4
   return {
@@ -189,9 +193,9 @@ const declareSide = (
   side: Side,
   names: Rewriter,
   k: number,
-  depth: number,
+  isVector: boolean,
 ): void => {
-  const { name, operand, extent } = side
+  const { name, operand, extent, depth } = side
   const free = name === 'a' ? 'i' : 'j'
   const scope = new Scope(0, undefined, 'v', 'let')
   const values = new WgslValues({
@@ -207,17 +211,17 @@ const declareSide = (
   const text = values.index(place)
   shader.declare(
     [
-      `fn read${upper(name)}(b : i32, ${free} : i32, k : i32) -> f32 {`,
+      `fn read${upper(name)}(b : i32, ${free} : i32, k : i32) -> ${isVector ? 'vec4<f32>' : 'f32'} {`,
       ...scope.lines[0]!.map((l) => `  ${l}`),
-      `  return ${shader.load(operand.slot, text)};`,
+      `  return ${isVector ? shader.loadQuad(operand.slot, text) : shader.load(operand.slot, text)};`,
       '}',
     ].join('\n'),
   )
-  const at = (c: number): string => {
+  const at = (c: number, last: number): string => {
     const place = c === 0 ? 'at' : `at + ${c}`
-    return `read${upper(name)}(b, ${extent % (side.quads * 4) === 0 ? place : `min(${place}, ${extent - 1})`}, step)`
+    return `read${upper(name)}(b, ${extent % (side.quads * 4) === 0 ? place : `min(${place}, ${last})`}, step)`
   }
-  const quad = `vec4<f32>(${[0, 1, 2, 3].map(at).join(', ')})`
+  const quad = isVector ? at(0, extent - 4) : `vec4<f32>(${[0, 1, 2, 3].map((c) => at(c, extent - 1)).join(', ')})`
   // Rows beyond the last are read again and never written; steps beyond the last must add nothing.
   shader.declare(
     [
@@ -227,6 +231,28 @@ const declareSide = (
         : [`  let step = min(k, ${k - 1});`, `  return select(vec4<f32>(), ${quad}, k < ${k});`]),
       '}',
     ].join('\n'),
+  )
+}
+
+/** Slots that something else than one operand's tile reads. */
+const otherReads = ({ a, b, epilogue }: Contraction, { same }: Sharing): ReadonlySet<number> => {
+  const first = (slot: number): number => same?.[slot] ?? slot
+  const reads =
+    epilogue === undefined ? [] : partsOf([epilogue]).scalars.flatMap((s) => (s.tag === 'load' ? [s.slot] : []))
+  const slots = new Set(reads.map(first))
+  if (first(a.slot) === first(b.slot)) slots.add(first(a.slot))
+  return new Set([a.slot, b.slot].filter((slot) => slots.has(first(slot))))
+}
+
+/** Whether four rows (columns) from a multiple of 4 on lie side by side in memory, from a multiple of 4 on. */
+const byFours = ({ index, slot, dtype }: Operand, free: readonly Axis[], others: ReadonlySet<number>): boolean => {
+  const inner = free.at(-1)
+  if (inner === undefined || inner.size % 4 !== 0 || others.has(slot) || formats[dtype].quad === undefined) return false
+  const isInner = (atom: Atom): boolean => atom.tag === 'axis' && atom.name === inner.name
+  return (
+    index.constant % 4 === 0 &&
+    index.terms.some(({ atom, coef }) => isInner(atom) && coef === 1) &&
+    index.terms.every(({ atom, coef }) => isInner(atom) || coef % 4 === 0)
   )
 }
 

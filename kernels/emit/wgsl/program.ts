@@ -28,7 +28,8 @@ export interface WgslLimits {
 /** Collects the parts of a shader while a kernel is printed. */
 export class ShaderText {
   private readonly functions = new Set<string>()
-  private readonly arrays = new Map<number, DType>()
+  /** Types of the arrays by slot. */
+  private readonly arrays = new Map<number, string>()
   private readonly declared: string[] = []
 
   constructor(
@@ -49,10 +50,20 @@ export class ShaderText {
     const { dtype } = this.inputs[slot]!
     const first = this.sharing.same?.[slot] ?? slot
     const isOutput = first === this.sharing.inPlace
-    if (!isOutput) this.arrays.set(first, dtype)
-    const { load, uses } = formats[dtype]
+    const { load, uses, type } = formats[dtype]
+    if (!isOutput) this.arrays.set(first, type)
     if (uses.load !== undefined) this.uses(uses.load)
     return load(isOutput ? 'out' : `in${first}`, place)
+  }
+
+  /** Four elements of a slot from `place`, a multiple of 4, on. Nothing else may read that slot. */
+  loadQuad(slot: number, place: string): string {
+    const first = this.sharing.same?.[slot] ?? slot
+    const { quad, uses } = formats[this.inputs[slot]!.dtype]
+    if (quad === undefined || this.arrays.has(first)) throw new Error(`internal: slot ${slot} is not read by fours`)
+    this.arrays.set(first, quad.type)
+    if (uses.quad !== undefined) this.uses(uses.quad)
+    return quad.load(`in${first}`, place)
   }
 
   /** The statement that writes word `n` of the output. */
@@ -70,10 +81,10 @@ export class ShaderText {
   ): WgslProgram {
     const slots = [...this.arrays.keys()].sort((a, b) => a - b)
     // All are read_write: buffers of one allocation may be bound several times in one dispatch, all as storage.
-    const binding = (n: number, name: string, dtype: DType): string =>
-      `@group(0) @binding(${n}) var<storage, read_write> ${name} : array<${formats[dtype].type}>;`
+    const binding = (n: number, name: string, type: string): string =>
+      `@group(0) @binding(${n}) var<storage, read_write> ${name} : array<${type}>;`
     const source = [
-      binding(0, 'out', this.output),
+      binding(0, 'out', formats[this.output].type),
       ...slots.map((slot, i) => binding(i + 1, `in${slot}`, this.arrays.get(slot)!)),
       functionsText(this.functions),
       ...this.declared,

@@ -37,6 +37,8 @@ const products = (dtype: DType): Readonly<Record<string, Expr>> => {
     'rows by columns': matmul(a, b),
     'even sizes': matmul(of('e', 64, 32), of('f', 32, 128)),
     'more rows than a tile, one step of k over': matmul(of('g', 130, 17), of('i', 17, 66)),
+    'both by fours, not by tiles': matmul(transpose(of('u', 20, 36), [1, 0]), of('v', 20, 44)),
+    'by fours, and beside it': add(matmul(of('p', 40, 40), of('q', 40, 40)), of('q', 40, 40)),
     'the first turned': matmul(transpose(of('c', 53, 37), [1, 0]), b),
     'the second turned': matmul(a, transpose(of('d', 41, 53), [1, 0])),
     'both turned': matmul(transpose(of('c', 53, 37), [1, 0]), transpose(of('d', 41, 53), [1, 0])),
@@ -51,6 +53,7 @@ const products = (dtype: DType): Readonly<Record<string, Expr>> => {
 const dtypes = ['f32', 'f16', 'bf16'] as const
 const hardest = new Set([
   'more rows than a tile, one step of k over',
+  'both by fours, not by tiles',
   'both turned',
   'heads, joined again',
   'bias and gelu',
