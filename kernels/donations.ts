@@ -9,12 +9,12 @@ export interface Work {
   readonly kernel: Kernel
   readonly inputs: readonly BufferId[]
   readonly output: BufferId
-  /** Whether each element is written once, after all that it is made of was read. */
-  readonly isMap: boolean
+  /** Whether each element is written once, by who has read before what lies at its place, and nobody else reads that. */
+  readonly mayOverwrite: boolean
 }
 
 /**
- * Outputs that may be written over a donated input: by a map that reads the input only where it writes, when nothing else reads
+ * Outputs that may be written over a donated input: by work that reads the input only where it writes, when nothing else reads
  * it in that phase or later. Parameters and moments stay where they are this way.
  */
 export const donations = (plan: Plan, phases: readonly (readonly Work[])[]): ReadonlyMap<BufferId, number> => {
@@ -42,7 +42,7 @@ export const donations = (plan: Plan, phases: readonly (readonly Work[])[]): Rea
     // An input that is itself returned must not change.
     if (readers.length !== 1 || outputs.has(input) || !outputs.has(part!.output) || taken.has(part!.output)) continue
     if (writers.get(part!.output) !== 1) continue
-    if (!part!.isMap) continue
+    if (!part!.mayOverwrite) continue
     if (formatOf(plan, input) !== formatOf(plan, part!.output) || !readsInPlace(part!, input)) continue
     taken.set(part!.output, inputOf.get(input)!)
   }

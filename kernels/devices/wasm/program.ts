@@ -229,7 +229,7 @@ const housing = (
   })
   const works = phases.map((phase) =>
     phase.flatMap((g) =>
-      g.parts.map((p) => ({ ...p, isMap: p.run.kind === 'range' && p.run.kernel.reduce === undefined })),
+      g.parts.map((p) => ({ ...p, mayOverwrite: p.run.kind === 'range' && p.run.kernel.reduce === undefined })),
     ),
   )
   const inPlace = donations(plan, works)

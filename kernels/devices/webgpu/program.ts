@@ -95,14 +95,14 @@ const partsOf = (plan: Plan): { readonly parts: readonly Part[]; readonly buffer
           inputs,
           output,
           isProduct: form.isProduct,
-          isMap: form.kernel.reduce === undefined,
+          mayOverwrite: true,
         },
       ]
     const sums = temporary(form.first.output)
     const { first, then } = form
     return [
-      { step, kernel: first, inputs, output: sums, isProduct: form.isProduct, isMap: false },
-      { step, kernel: then, inputs: [...inputs, sums], output, isProduct: false, isMap: then.reduce === undefined },
+      { step, kernel: first, inputs, output: sums, isProduct: form.isProduct, mayOverwrite: false },
+      { step, kernel: then, inputs: [...inputs, sums], output, isProduct: false, mayOverwrite: true },
     ]
   })
   return { parts, buffers }

@@ -44,6 +44,34 @@ describe('kernels/devices/webgpu: memory and life', (test) => {
     executable.dispose()
   })
 
+  on('sums are added to where they lie: of products, of rows, of pieces', async (device) => {
+    for (const dtype of ['f32', 'f16'] as const) {
+      const [p, q, g] = [input('p', [40, 72], dtype), input('q', [72, 50], dtype), input('g', [40, 50], dtype)]
+      const [r, s] = [input('r', [40], dtype), input('s', [1], dtype)]
+      const sums = [add(g, matmul(p, q)), add(r, sum(p, 1)), add(s, reshape(sum(p), [1]))]
+      const plan = planOf(sums, ['g', 'r', 's'])
+      const executable = await orThrow(device.compile(plan))
+      const values = new Map<string, Resident>()
+      for (const { name, buffer } of plan.inputs) {
+        const { aval: a } = plan.buffers[buffer]!
+        const ones = new Float32Array(a.shape.reduce((m, k) => m * k, 1)).fill('pq'.includes(name) ? 0.125 : 0)
+        values.set(name, await orThrow(device.upload(ones, a)))
+      }
+      const before = device.memory!().inUse
+      for (let i = 0; i < 3; i++) {
+        const results = await orThrow(executable.run(plan.inputs.map(({ name }) => values.get(name)!)))
+        ;['g', 'r', 's'].forEach((name, k) => values.set(name, results[k]!))
+      }
+      assert.is(device.memory!().inUse, before)
+      const got = async (name: string): Promise<readonly number[]> => [
+        ...new Set(await orThrow(device.read(values.get(name)!))),
+      ]
+      assert.equal([await got('g'), await got('r'), await got('s')], [[3 * 72 * 0.125 ** 2], [3 * 9], [3 * 360]])
+      device.free([...values.values()])
+      executable.dispose()
+    }
+  })
+
   on('a donated value that another result holds is not written over', async (device) => {
     const both = await orThrow(device.compile(planOf([reshape(x, [n]), x])))
     const given = await up(device)
