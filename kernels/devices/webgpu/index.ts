@@ -3,7 +3,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { bytesOf, sameAval, showAval, sizeOf, type Aval } from '../../../core'
 import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../../device'
 import type { Plan } from '../../plan'
-import type { Contraction } from '../../emit/contraction'
+import { contractionOf, type Contraction } from '../../emit/contraction'
 import { tileFor, type TileShape } from '../../emit/wgsl/matmul'
 import { Faulted, loadGpujs } from '../gpujs/engine'
 import { readHost, writeHost } from '../host'
@@ -16,6 +16,8 @@ import { lostFault, reportsOf, type GpuReports } from './reports'
 import { buildProgram } from './program'
 import { ShaderCache } from './shader-cache'
 import { mapModeRead, usage } from './standard'
+import { fileStore, type TileStore } from './tile-store'
+import { productsOf, Tuner } from './tuner'
 import { GpuValue, release } from './value'
 
 const device = 'gpujs:webgpu'
@@ -23,8 +25,10 @@ const fault = (what: string, expected: string, got: string, help?: string): Devi
   faultOf(device, what, expected, got, help)
 
 export interface WebgpuOptions {
-  /** The tile of all matrix products: to measure and to test them. By default the largest that leaves all of the GPU work. */
+  /** The tile of all matrix products: to measure and to test them. By default each product's own. */
   readonly tile?: TileShape
+  /** Measure tiles on this GPU, and where to remember them (a folder; by default the user's cache). Default: on a real GPU. */
+  readonly tune?: boolean | { readonly folder: string }
   /** Measure every dispatch by the GPU's clock: `stepMs` of an executable then tells where its runs' time went. */
   readonly timed?: boolean
 }
@@ -50,7 +54,10 @@ export const webgpuDevice =
         shaders: new ShaderCache(gpujs, gpu, open.context.device),
         timed: options.timed ?? false,
       }
-      return deviceOf(machine, open, options, async () => {
+      const tuning = options.tune ?? !open.software
+      const folder = typeof tuning === 'object' ? tuning.folder : undefined
+      const store = options.tile !== undefined || tuning === false ? undefined : await fileStore(open.detail, folder)
+      return deviceOf(machine, open, { tile: options.tile, store }, async () => {
         // Exiting with work in flight can crash the process.
         await machine.device.queue.onSubmittedWorkDone()
         machine.memory.close()
@@ -94,16 +101,18 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB
 const deviceOf = (
   machine: Machine,
   open: OpenWebgpu,
-  options: WebgpuOptions,
+  { tile, store }: { readonly tile: TileShape | undefined; readonly store: TileStore | undefined },
   closeAll: () => Promise<void>,
 ): Device => {
   const { memory } = machine
   const { limits, queue } = machine.device
   const reports = reportsOf(open)
+  const wgsl = { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 }
+  const tuner = store === undefined ? undefined : new Tuner(machine, wgsl, store)
   const programOptions = {
-    limits: { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 },
+    limits: wgsl,
     block: Math.min(memory.block, largestBlock),
-    tileOf: (product: Contraction) => options.tile ?? tileFor(product),
+    tileOf: (product: Contraction) => tile ?? tuner?.tileOf(product) ?? tileFor(product),
   }
 
   const mine = (what: string, value: Resident | undefined): GpuValue => {
@@ -145,6 +154,7 @@ const deviceOf = (
 
   const compile = async (plan: Plan): Promise<Executable> => {
     plan.buffers.forEach((b) => checkSize('compile', bytesFor(b.aval), memory, ` for ${showAval(b.aval)}`))
+    await tuner?.learn(productsOf(plan.kernels, contractionOf))
     const loaded = await LoadedProgram.load(machine, plan, buildProgram(plan, programOptions))
     const run = async (inputs: readonly Resident[]): Promise<readonly Resident[]> => {
       if (loaded.isDisposed) throw new Faulted(fault('run', 'a program that was not disposed', 'one that was'))

@@ -1,0 +1,120 @@
+import { aval, bytesOf, sizeOf } from '../../../core'
+import type { Contraction, Operand } from '../../emit/contraction'
+import { emitMatmul, tileFor, tileShapes, type TileShape } from '../../emit/wgsl/matmul'
+import type { WgslLimits } from '../../emit/wgsl/program'
+import type { Kernel } from '../../kernel'
+import type { Machine } from './loaded'
+import { allocatedBytes } from './memory'
+import type { Range } from './shader'
+import type { TileStore } from './tile-store'
+
+/** A product of a plan: a kernel that leaves its sums in f32, and how it is seen as one. */
+export interface Product {
+  readonly kernel: Kernel
+  readonly contraction: Contraction
+}
+
+/** FLOPs below which any tile does. */
+const worthwhile = 2e8
+/** Dispatches that are measured together, and how often. */
+const [together, rounds] = [4, 3]
+
+/**
+ * Finds the fastest tile of each product by running it on this GPU, once: what was found is remembered by adapter. All tiles add in the
+ * order of k, so that the choice changes no bit.
+ */
+export class Tuner {
+  private readonly found: Map<string, string>
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly limits: WgslLimits,
+    private readonly store: TileStore,
+  ) {
+    this.found = store.read()
+  }
+
+  tileOf(contraction: Contraction): TileShape {
+    const name = this.found.get(signatureOf(contraction))
+    return tileShapes.find((t) => nameOf(t) === name) ?? tileFor(contraction)
+  }
+
+  /** Measures the products that are not known yet. */
+  async learn(products: readonly Product[]): Promise<void> {
+    const fresh = new Map<string, Product>()
+    for (const product of products) {
+      const { batch, m, n, k } = product.contraction
+      const key = signatureOf(product.contraction)
+      if (2 * batch * m * n * k >= worthwhile && !this.found.has(key)) fresh.set(key, product)
+    }
+    for (const [key, product] of fresh) this.found.set(key, nameOf(await this.fastest(product)))
+    if (fresh.size > 0) this.store.write(this.found)
+  }
+
+  private async fastest({ kernel, contraction }: Product): Promise<TileShape> {
+    const { memory } = this.machine
+    const sizes = [
+      sizeOf(kernel.output.shape) * bytesOf('f32'),
+      ...kernel.inputs.map((i) => Math.ceil((i.size * bytesOf(i.dtype)) / 4) * 4),
+    ]
+    const ranges: Range[] = []
+    try {
+      for (const size of sizes) ranges.push({ ...(await memory.allocate(size)), size })
+      let best: { readonly tile: TileShape; readonly ms: number } | undefined
+      for (const tile of tileShapes) {
+        const key = `${kernel.key}|tune|${nameOf(tile)}`
+        const dispatch = { key, emit: () => emitMatmul(kernel, contraction, this.limits, {}, tile) }
+        const shader = await this.machine.shaders.take(dispatch)
+        const group = shader.bind(shader.program.bindings.map((b) => ranges[b === 'output' ? 0 : b + 1]!))
+        const run = async (): Promise<number> => {
+          const encoder = this.machine.device.createCommandEncoder()
+          const pass = encoder.beginComputePass()
+          pass.setPipeline(shader.compiled)
+          pass.setBindGroup(0, group)
+          for (let i = 0; i < together; i++) pass.dispatchWorkgroups(...shader.program.groups)
+          pass.end()
+          const began = performance.now()
+          this.machine.device.queue.submit([encoder.finish()])
+          await this.machine.device.queue.onSubmittedWorkDone()
+          return performance.now() - began
+        }
+        await run()
+        let ms = Infinity
+        for (let i = 0; i < rounds; i++) ms = Math.min(ms, await run())
+        this.machine.shaders.give(dispatch)
+        if (best === undefined || ms < best.ms) best = { tile, ms }
+      }
+      return best!.tile
+    } finally {
+      for (const [i, range] of ranges.entries()) memory.release({ ...range, size: allocatedBytes(sizes[i]!) })
+    }
+  }
+}
+
+const nameOf = (tile: TileShape): string => `${tile.rows}x${tile.columns}x${tile.depth}`
+
+/** What decides how fast a product is: sizes, dtypes, and which way each operand lies. */
+const signatureOf = ({ a, b, batch, m, n, k, axes }: Contraction): string => {
+  const lies = ({ index, dtype }: Operand): string => {
+    const along = axes.k.at(-1)?.name
+    const isAlong = index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === along)
+    return `${dtype}${isAlong ? ' along k' : ''}`
+  }
+  return `${batch}x${m}x${n}x${k} ${lies(a)}, ${lies(b)}`
+}
+
+/** The products of kernels, their sums left in f32: what follows them is not measured. */
+export const productsOf = (
+  kernels: readonly Kernel[],
+  contractionOf: (kernel: Kernel) => Contraction | undefined,
+): readonly Product[] =>
+  kernels.flatMap((kernel) => {
+    if (contractionOf(kernel) === undefined) return []
+    const sums: Kernel = {
+      ...kernel,
+      key: `${kernel.key}:sums`,
+      output: aval('f32', ...kernel.output.shape),
+      body: { tag: 'acc', type: 'real', key: 'acc:real' },
+    }
+    return [{ kernel: sums, contraction: contractionOf(sums)! }]
+  })
