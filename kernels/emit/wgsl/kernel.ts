@@ -1,42 +1,11 @@
-import { axisIndex, constIndex, divIndex, modIndex, sizeOf, type Axis, type Index, type Scalar } from '../../../core'
+import { sizeOf, type Axis, type Index, type Scalar, type Term } from '../../../core'
 import type { Kernel } from '../../kernel'
-import { mapRoots, shapeLoops, type Roots } from '../loop-shape'
-import { rewriter } from '../rebuild'
+import { partsOf } from '../rebuild'
 import { Levels, Scope } from '../scope'
+import { flatten, type Flat } from './flat'
 import { asStored, elementType, formats, wordsOf } from './memory'
 import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
 import { wgslType, WgslValues } from './values'
-
-/** A kernel whose output is one axis `o` of `size` elements and whose reduction is one axis `k` of `length` steps. */
-interface Flat {
-  readonly size: number
-  readonly length: number
-  readonly roots: Roots
-}
-
-const flatten = (kernel: Kernel): Flat => {
-  const shape = shapeLoops(kernel)
-  const [size, length] = [sizeOf(shape.axes.map((a) => a.size)), sizeOf(shape.reduceAxes.map((a) => a.size))]
-  const change = rewriter(
-    new Map([...coordinates(shape.axes, 'o', size), ...coordinates(shape.reduceAxes, 'k', length)]),
-  )
-  return { size, length, roots: mapRoots(shape.roots, change.scalar) }
-}
-
-/** Axes in terms of one that numbers their points. */
-export const coordinates = (
-  axes: readonly Axis[],
-  name: string,
-  size: number,
-): readonly (readonly [string, Index])[] => {
-  let rest = size > 1 ? axisIndex(name, size) : constIndex(0)
-  const out: (readonly [string, Index])[] = []
-  for (const axis of [...axes].reverse()) {
-    out.push([axis.name, modIndex(rest, axis.size)])
-    rest = divIndex(rest, axis.size)
-  }
-  return out
-}
 
 const threads = 256
 /** Steps of a sum before it is added to the total: long f32 sums lose digits. */
@@ -88,10 +57,12 @@ const declareElement = (kernel: Kernel, { length, roots }: Flat, shader: ShaderT
   const lines: string[] = []
   if (kernel.reduce !== undefined) {
     const count = roots.count === undefined ? String(length) : `min(${length}, ${values.value(roots.count)})`
-    const term = length === 0 ? '' : values.value(roots.reduced!)
-    lines.push(...before.lines[0]!)
-    if (length > 0) lines.push(...printLoop(kernel, roots.reduced!, count, '0', 1, before.lines[1]!, term, shader))
-    else lines.push(`var acc = ${startOf(kernel, shader)};`)
+    if (length === 0) lines.push(`var acc = ${startOf(kernel, shader)};`)
+    else {
+      const term = values.value(roots.reduced!)
+      const loop = { from: '0', step: 1, count, length, inner: before.lines[1]!, term }
+      lines.push(...before.lines[0]!, ...printLoop(kernel, loop, shader))
+    }
   }
   const after = new After(before)
   const last = printer(kernel, shader, after, [])
@@ -110,19 +81,24 @@ const startOf = (kernel: Kernel, shader: ShaderText): string => {
   return '-infinity()'
 }
 
-/** The loop of one thread over k = from, from + step, ... below count; leaves its result in `acc` (argmax: and `best`). */
+/** What one thread adds up: `term`, after the lines `inner`, for k = from, from + step, ... below `count`, at most `length`. */
+interface Loop {
+  readonly from: string
+  readonly step: number
+  readonly count: string
+  readonly length: number
+  readonly inner: readonly string[]
+  readonly term: string
+}
+
+/** The loop of one thread; leaves its result in `acc` (argmax: and `best`). */
 const printLoop = (
   kernel: Kernel,
-  body: Scalar,
-  count: string,
-  from: string,
-  step: number,
-  inner: readonly string[],
-  term: string,
+  { from, step, count, length, inner, term }: Loop,
   shader: ShaderText,
 ): readonly string[] => {
   const start = startOf(kernel, shader)
-  const { fn } = kernel.reduce!
+  const { fn, body } = kernel.reduce!
   if (fn === 'argmax') {
     shader.uses('infinity')
     const least = body.type === 'int' ? '(-2147483647 - 1)' : '-infinity()'
@@ -146,7 +122,6 @@ const printLoop = (
       '}',
     ]
   }
-  const { length } = flatten(kernel)
   // One term is its own sum: added to 0 it would lose bits where subnormals are flushed.
   if (length === 1 && count === '1') return [`let k = ${from};`, ...inner, `let acc = ${term};`]
   const add = (to: string): readonly string[] => [...inner.map((l) => `  ${l}`), `  ${to} += ${term};`]
@@ -218,30 +193,10 @@ const laneCount = (kernel: Kernel, { size, length, roots }: Flat): number => {
 
 /** Whether some load moves by one element with the axis. */
 const readsAlong = (root: Scalar, axis: string): boolean => {
-  const seen = new Set<string>()
-  const visit = (s: Scalar): boolean => {
-    if (seen.has(s.key)) return false
-    seen.add(s.key)
-    switch (s.tag) {
-      case 'load':
-        return s.index.terms.some(
-          ({ coef, atom }) =>
-            coef === 1 &&
-            ((atom.tag === 'axis' && atom.name === axis) ||
-              (atom.tag === 'mod' &&
-                atom.x.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === axis))),
-        )
-      case 'unary':
-        return visit(s.x)
-      case 'binary':
-        return visit(s.x) || visit(s.y)
-      case 'select':
-        return visit(s.cond) || visit(s.x) || visit(s.y)
-      default:
-        return false
-    }
-  }
-  return visit(root)
+  const moves = ({ coef, atom }: Term): boolean =>
+    coef === 1 &&
+    ((atom.tag === 'axis' && atom.name === axis) || (atom.tag === 'mod' && atom.x.terms.some((t) => moves(t))))
+  return partsOf([root]).scalars.some((s) => s.tag === 'load' && s.index.terms.some(moves))
 }
 
 /** A workgroup for each element of the output (all elements of one word): its threads take turns, then join by halves. */
@@ -260,8 +215,8 @@ const printGroups = (
   const before = new Scope(1, undefined, 'v', 'let')
   const { values } = printer(kernel, shader, before, [kAxis(length)])
   const term = values.value(roots.reduced!)
-  const loop = printLoop(kernel, roots.reduced!, String(length), 'i32(lane)', width, before.lines[1]!, term, shader)
-  const lines = [...before.lines[0]!, ...loop, ...joinLanes(kernel, width, shader)]
+  const loop = { from: 'i32(lane)', step: width, count: String(length), length, inner: before.lines[1]!, term }
+  const lines = [...before.lines[0]!, ...printLoop(kernel, loop, shader), ...joinLanes(kernel, width, shader)]
   const accType = fn === 'argmax' ? 'i32' : type
   shader.declare(
     `fn reduced(o : i32, lane : u32) -> ${accType} {\n${lines.map((l) => `  ${l}`).join('\n')}\n  return ${fn === 'argmax' ? 'places' : 'parts'}[0];\n}`,
