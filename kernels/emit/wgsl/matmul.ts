@@ -1,10 +1,9 @@
-import { axisIndex, constIndex, flatIndex, type Atom, type Axis, type Index } from '../../../core'
+import type { Axis } from '../../../core'
 import type { Kernel } from '../../kernel'
 import type { Contraction, Operand } from '../contraction'
-import { partsOf, rewriter, type Rewriter } from '../rebuild'
+import type { Rewriter } from '../rebuild'
 import { Levels, Scope } from '../scope'
-import { coordinates } from './flat'
-import { asStored, elementType, formats } from './memory'
+import { areSideBySide, checkPlace, declareFinish, declareFlush, namesOf, otherReads } from './product'
 import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
 import { WgslValues } from './values'
 
@@ -32,14 +31,6 @@ export const tileFor = ({ m, n, batch }: Contraction): TileShape =>
     (t) => Math.ceil(m / t.rows) * Math.ceil(n / t.columns) * batch >= enough && m > t.rows / 2 && n > t.columns / 2,
   ) ?? tileShapes.at(-1)!
 
-/** Whether products can be written as they are made: narrow elements share words, which then must belong to one thread. */
-export const canStore = ({ c, m, n, batch }: Contraction, perWord: number): boolean =>
-  perWord === 1 ||
-  (perWord === 2 &&
-    n % 2 === 0 &&
-    c.n.every((at, j) => (j % 2 === 0 ? at % 2 === 0 : at === c.n[j - 1]! + 1)) &&
-    [c.m.slice(0, m), c.batch.slice(0, batch)].every((table) => table.every((at) => at % 2 === 0)))
-
 /**
  * A batched matrix product by tiles in workgroup memory: while one tile is multiplied the next is on its way in registers. Transposes
  * are places, not copies.
@@ -53,14 +44,7 @@ export const emitMatmul = (
 ): WgslProgram => {
   const { m, n, k, batch, axes } = product
   const shader = new ShaderText(kernel.inputs, kernel.output.dtype, sharing)
-  const names = rewriter(
-    new Map([
-      ...coordinates(axes.batch, 'b', batch),
-      ...coordinates(axes.m, 'i', m),
-      ...coordinates(axes.n, 'j', n),
-      ...coordinates(axes.k, 'k', k),
-    ]),
-  )
+  const names = namesOf(product)
   const others = otherReads(product, sharing)
   const [tm, tn] = tile.perThread
   const across = tile.columns / tn
@@ -73,7 +57,7 @@ export const emitMatmul = (
     [left, axes.m],
     [right, axes.n],
   ] as const)
-    declareSide(kernel, shader, side, names, k, byFours(side.operand, free, others))
+    declareSide(kernel, shader, side, names, k, areSideBySide(4, side.operand, free, others))
   declareFinish(kernel, shader, product, names)
 
   const tilesAcross = Math.ceil(n / tile.columns)
@@ -123,7 +107,13 @@ export const emitMatmul = (
     '  workgroupBarrier();',
     '}',
   ]
-  declareFlush(shader, product, kernel, tile, threads)
+  declareFlush(kernel, shader, product, {
+    tile,
+    threads,
+    rows: tile.rows / tm,
+    rowOf: (r) => `row + (${r}) * 4`,
+    staged: (at) => `tiles[(${at}) / 4][(${at}) % 4]`,
+  })
   rowsOfThread.forEach(({ quad, lane, name }) => {
     // One row of every thread at a time goes through workgroup memory, so that neighbours in C are written by neighbours.
     for (let q = 0; q < quadsAcross; q++)
@@ -234,36 +224,6 @@ const declareSide = (
   )
 }
 
-/** Slots that something else than one operand's tile reads. */
-const otherReads = ({ a, b, epilogue }: Contraction, { same }: Sharing): ReadonlySet<number> => {
-  const first = (slot: number): number => same?.[slot] ?? slot
-  const reads =
-    epilogue === undefined ? [] : partsOf([epilogue]).scalars.flatMap((s) => (s.tag === 'load' ? [s.slot] : []))
-  const slots = new Set(reads.map(first))
-  if (first(a.slot) === first(b.slot)) slots.add(first(a.slot))
-  return new Set([a.slot, b.slot].filter((slot) => slots.has(first(slot))))
-}
-
-/** Whether four rows (columns) from a multiple of 4 on lie side by side in memory, from a multiple of 4 on. */
-const byFours = ({ index, slot, dtype }: Operand, free: readonly Axis[], others: ReadonlySet<number>): boolean => {
-  const inner = free.at(-1)
-  if (inner === undefined || inner.size % 4 !== 0 || others.has(slot) || formats[dtype].quad === undefined) return false
-  const isInner = (atom: Atom): boolean => atom.tag === 'axis' && atom.name === inner.name
-  return (
-    index.constant % 4 === 0 &&
-    index.terms.some(({ atom, coef }) => isInner(atom) && coef === 1) &&
-    index.terms.every(({ atom, coef }) => isInner(atom) || coef % 4 === 0)
-  )
-}
-
-const checkPlace = (kernel: Kernel, slot: number, x: Index): void => {
-  const { size } = kernel.inputs[slot]!
-  if (!(x.min >= 0 && x.max < size))
-    throw new Error(
-      `internal: ${kernel.name}: reads slot ${slot} of ${size} elements at [${x.min}, ${x.max}] (${x.key})`,
-    )
-}
-
 /** Which vector of the tile a thread brings in its turn: its four rows and its step. */
 const share = (
   { alongK, quads, threads, depth }: Side,
@@ -286,86 +246,3 @@ const put = (side: Side): readonly string[] =>
     const { quad, step } = share(side, turn)
     return `tiles[(${step}) * ${side.stride} + ${quad}${side.start === 0 ? '' : ` + ${side.start}`}] = next${upper(side.name)}${turn};`
   })
-
-/** `place(b, i, j)`: where a product goes; `finish(b, i, j, acc)`: what the kernel makes of it. */
-const declareFinish = (kernel: Kernel, shader: ShaderText, { axes, epilogue }: Contraction, names: Rewriter): void => {
-  const scope = new Scope(0, undefined, 'v', 'let')
-  const values = new WgslValues({
-    scope,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: (slot, x, text) => {
-      checkPlace(kernel, slot, x)
-      return shader.load(slot, text)
-    },
-    acc: 'acc',
-    uses: shader.uses,
-  })
-  const { dtype } = kernel.output
-  const result = epilogue === undefined ? 'acc' : asStored(epilogue, values.value(names.scalar(epilogue)), dtype)
-  shader.declare(
-    [
-      `fn finish(b : i32, i : i32, j : i32, acc : f32) -> ${elementType(dtype)} {`,
-      ...scope.lines[0]!.map((l) => `  ${l}`),
-      `  return ${result};`,
-      '}',
-    ].join('\n'),
-  )
-  const own = new Scope(0, undefined, 'v', 'let')
-  const places = new WgslValues({
-    scope: own,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: () => '',
-    acc: '',
-    uses: shader.uses,
-  })
-  const coords = axes.c.map((a) => (a.size > 1 ? axisIndex(a.name, a.size) : constIndex(0)))
-  const text = places.index(
-    names.index(
-      flatIndex(
-        coords,
-        axes.c.map((a) => a.size),
-      ),
-    ),
-  )
-  shader.declare(
-    [
-      'fn place(b : i32, i : i32, j : i32) -> i32 {',
-      ...own.lines[0]!.map((l) => `  ${l}`),
-      `  return ${text};`,
-      '}',
-    ].join('\n'),
-  )
-}
-
-/** `flush`: writes the rows from, from + 4, ... of C that lie in workgroup memory. */
-const declareFlush = (
-  shader: ShaderText,
-  { m, n }: Contraction,
-  kernel: Kernel,
-  { rows, columns, perThread: [tm] }: TileShape,
-  threads: number,
-): void => {
-  const { perWord } = formats[kernel.output.dtype]
-  const count = ((rows / tm) * columns) / perWord
-  const elements = Array.from({ length: perWord }, (_, e) => {
-    const at = e === 0 ? 'at' : `at + ${e}`
-    const j = e === 0 ? 'j' : `j + ${e}`
-    return `finish(b, i, ${j}, tiles[(${at}) / 4][(${at}) % 4])`
-  })
-  const inside = [...(m % rows === 0 ? [] : [`i < ${m}`]), ...(n % columns === 0 ? [] : [`j < ${n}`])].join(' && ')
-  const store = shader.store(`place(b, i, j)${perWord === 1 ? '' : ` / ${perWord}`}`, elements)
-  shader.declare(
-    [
-      'fn flush(b : i32, row : i32, column : i32, lane : i32) {',
-      `  for (var e = lane; e < ${count}; e += ${threads}) {`,
-      `    let at = e${perWord === 1 ? '' : ` * ${perWord}`};`,
-      `    let i = row + (at / ${columns}) * 4;`,
-      `    let j = column + at % ${columns};`,
-      `    ${inside === '' ? store : `if (${inside}) { ${store} }`}`,
-      '  }',
-      '}',
-    ].join('\n'),
-  )
-}
