@@ -22,8 +22,8 @@ export interface Fitted<C extends StepCost = StepCost> {
 
 /**
  * The fastest way to cut a step so that its predicted peak is at most `memory` GB of 1e9 bytes. With nothing recomputed as many rows at once
- * as fit, else with layers recomputed as many as fit then: of the two, the step of fewer FLOPs, since a step in more micro-batches and a
- * step with layers recomputed both do more. Each try plans a step (seconds for base), so that rows are bisected.
+ * as fit, else with layers recomputed as many as fit then: of the two, the step of fewer FLOPs. Each try plans a step (seconds for base), so
+ * that rows are bisected.
  * left  what cannot be built; or that nothing fits, with the least that was predicted
  */
 export const chooseFit = <C extends StepCost>(
@@ -38,7 +38,7 @@ export const chooseFit = <C extends StepCost>(
     if (E.isLeft(cost)) return E.left(ofShape(cost.left, 'plan'))
     const made = { fit, cost: cost.right }
     seen.push(made)
-    return E.right(made.cost.peakBytes <= memory * 1e9 ? made : undefined)
+    return E.right(made.cost.peakBytes <= Math.round(memory * 1e9) ? made : undefined)
   }
   const best: Fitted<C>[] = []
   for (const name of remat === undefined ? rematNames : [remat]) {

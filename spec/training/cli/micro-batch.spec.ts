@@ -109,11 +109,12 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
     for (const [less, more] of [
       [four['peakBytes'], one['peakBytes']],
       [layers['peakBytes'], four['peakBytes']],
-      [one['flops'], four['flops']],
       [four['flops'], layers['flops']],
       [one['steps'], four['steps']],
     ] as const)
       assert.ok((less as number) < (more as number), `${less}, ${more}`)
+    // More updates of sums, smaller sorts: nearly the same.
+    assert.ok(Math.abs((four['flops'] as number) / (one['flops'] as number) - 1) < 0.02)
     const text = await emend(['plan', '--preset', 'tiny', '--micro-batch', '4', '--remat', 'layers'])
     assert.match(text.stdout, /4 rows at once: the gradients of 4 micro-batches are added up/)
     assert.match(text.stdout, /layers are computed again/)
