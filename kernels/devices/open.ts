@@ -5,6 +5,7 @@ import type { Layout } from '../layout'
 import { gpujsDevice } from './gpujs'
 import { referenceDevice } from './reference'
 import { wasmDevice, type WasmOptions } from './wasm'
+import { webgl2Device } from './webgl2'
 import { webgpuDevice } from './webgpu'
 import { webgpuLayout } from './webgpu/layout'
 
@@ -14,10 +15,11 @@ const openers: Readonly<Record<DeviceName, (options?: DeviceOptions) => TE.TaskE
   reference: () => () => Promise.resolve(E.right(referenceDevice())),
   'gpujs:cpu': () => gpujsDevice('cpu'),
   'gpujs:webasm': () => gpujsDevice('webasm'),
+  'gpujs:webgl2': () => webgl2Device(),
   'gpujs:webgpu': () => webgpuDevice(),
 }
 
-export const deviceNames = ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'] as const
+export const deviceNames = ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgl2', 'gpujs:webgpu'] as const
 export type DeviceName = (typeof deviceNames)[number]
 
 /** How a device takes memory, where that is known without opening it. */

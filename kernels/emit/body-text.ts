@@ -2,8 +2,8 @@ import type { Atom, Index, Scalar } from '../../core'
 import type { Kernel } from '../kernel'
 import type { GpujsMode } from './gpujs'
 import type { HelperSet } from './gpujs-functions'
+import { infinityText } from './formulas'
 import { indexPrinter } from './index-text'
-import { infinityText } from './infinity'
 import type { LoopShape, Nest } from './loop-shape'
 import { partsOf } from './rebuild'
 import { scalarPrinter, type ScalarPrinter } from './scalar-text'
@@ -41,7 +41,8 @@ export const printBody = (kernel: Kernel, mode: GpujsMode, shape: LoopShape, nes
       if (thread !== undefined) return mode === 'cpu' ? thread : `this.thread.${thread}`
       const loop = loops.get(name)
       if (loop === undefined) throw new Error(`internal: ${kernel.name}: axis ${name} is not in scope`)
-      return mode === 'cpu' ? loop : `(${loop} | 0)`
+      // A counter is an integer already in webgl2.
+      return mode === 'webasm' ? `(${loop} | 0)` : loop
     }
     const index = indexPrinter({
       mode,
@@ -73,7 +74,7 @@ export const printBody = (kernel: Kernel, mode: GpujsMode, shape: LoopShape, nes
   if (kernel.reduce !== undefined) {
     const { fn } = kernel.reduce
     const loopLines: string[] = []
-    const infinite = fn === 'sum' ? '' : negativeInfinity(before, mode)
+    const infinite = `(-${infinityText(mode)})`
     const empty = kernel.reduce.axes.some((a) => a.size === 0)
     let count: string | undefined
     if (shape.roots.count !== undefined && !empty) {
@@ -81,13 +82,12 @@ export const printBody = (kernel: Kernel, mode: GpujsMode, shape: LoopShape, nes
       count = top.name(shape.roots.count)
     }
     nests.forEach((nest, n) => {
-      if (!empty) loopLines.push(...printNest(nest, n, fn, count, printer, before))
+      if (!empty) loopLines.push(...printNest(mode, nest, n, fn, count, printer, before))
     })
     lines.push(...before.lines[0]!)
     if (fn === 'argmax') lines.push(`let best = ${infinite};`, 'let acc0 = 0;')
     else lines.push(`let acc0 = ${fn === 'sum' ? '0' : infinite};`)
     lines.push(...loopLines)
-    if (mode === 'webgpu' && fn === 'max') found.functions.add('choice')
   }
   // What stands before the loops is known after them as well.
   const after = new Scope(0, undefined, 'w')
@@ -125,6 +125,7 @@ type MakePrinter = (
 ) => ScalarPrinter
 
 const printNest = (
+  mode: GpujsMode,
   nest: Nest,
   n: number,
   fn: 'sum' | 'max' | 'argmax',
@@ -141,7 +142,7 @@ const printNest = (
   // In pairs: independent of each other, and closer to the exact sum.
   const value = inPairs(values, fn === 'sum' ? (x, y) => `(${x} + ${y})` : text.greater)
   const target = innermost === 0 ? 'acc0' : `acc${n}_${innermost}`
-  const position = depth === 0 ? '0' : `r${n}_0`
+  const position = depth === 0 ? '0' : mode === 'webgl2' ? `ofWhole(r${n}_0)` : `r${n}_0`
   const statements =
     fn === 'sum'
       ? [`${target} = ${target} + ${value};`]
@@ -167,10 +168,6 @@ const printNest = (
   }
   return inner
 }
-
-/** -Infinity: WGSL has no such constant, an overflow at run time gives it. */
-const negativeInfinity = (scope: Scope, mode: GpujsMode): string =>
-  mode === 'webgpu' ? `(-${scope.keep(0, 'Infinity', infinityText)})` : '(-Infinity)'
 
 const countUses = (roots: readonly Scalar[]): ReadonlyMap<string, number> => {
   const uses = new Map<string, number>()

@@ -5,8 +5,11 @@ import type { GpujsMode } from './gpujs'
 const horner = (x: string, coefficients: readonly number[]): string =>
   coefficients.slice(1).reduce((sum, c) => `(${sum} * ${x} + ${literal(c)})`, literal(coefficients[0]!))
 
-/** A number as kernel text. Infinite numbers need a variable in some modes: see body-text.ts. */
+/** A finite number as kernel text. */
 export const literal = (value: number): string => (value < 0 || Object.is(value, -0) ? `(-${-value})` : String(value))
+
+/** +Infinity as kernel text. */
+export const infinityText = (mode: GpujsMode): string => (mode === 'webgl2' ? 'plusInfinity()' : 'Infinity')
 
 /** Statements that leave the function of `x` in the last one's variable. `fresh` gives new variable names. */
 export interface Formula {
@@ -25,7 +28,7 @@ export const erfFormula = (x: string, fresh: Fresh): Formula => {
   return {
     lines: [
       `const ${b} = Math.abs(${x});`,
-      `const ${a} = (${b} > 4.25 ? 4.25 : ${b});`, // keeps NaN, which WGSL's min may drop
+      `const ${a} = (${b} > 4.25 ? 4.25 : ${b});`, // keeps NaN, which GLSL's min may drop
       `const ${s} = ${a} * ${a};`,
       `const ${q} = ${horner(`(${a} - 1)`, erfOuter)};`,
       `const ${r} = (${a} < 1 ? ${a} * ${horner(s, erfInner)} : 1 - 1 / (${q} * ${q} * ${q} * ${q}));`,
@@ -42,7 +45,7 @@ export const tanhFormula = (x: string, fresh: Fresh): Formula => {
   const [b, c, s] = [fresh(), fresh(), fresh()]
   return {
     lines: [
-      // Keeps NaN, which WGSL's min and max may drop.
+      // Keeps NaN, which GLSL's min and max may drop.
       `const ${b} = (${x} > 7.90531110763549805 ? 7.90531110763549805 : ${x});`,
       `const ${c} = (${b} < (-7.90531110763549805) ? (-7.90531110763549805) : ${b});`,
       `const ${s} = ${c} * ${c};`,
@@ -52,7 +55,7 @@ export const tanhFormula = (x: string, fresh: Fresh): Formula => {
 }
 
 /**
- * sin(x) and cos(x) for the mode whose own may be off by 2^-11 (WGSL, accuracy of built-in functions). x = m π + r with m whole
+ * sin(x) and cos(x) for the mode whose own may be off by 2^-11 (GLSL leaves it open). x = m π + r with m whole
  * (or half, for cos) and |r| ≤ π/2; sin r by its Taylor series to r^11. |error| < 3e-7 in f32 for |x| ≤ 1000.
  * source  Cody and Waite 1980: m π is taken away in three parts, of which the first two have few bits (Cephes sinf).
  */
@@ -75,13 +78,7 @@ export const sineFormula = (kind: 'sin' | 'cos', x: string, fresh: Fresh): Formu
  * 1.5 · 2^(exponent of x) · 2^(bits dropped) rounds as the addition does. No product stands next to a sum, so nothing can
  * be contracted. The power of two under |x| is found by halving; all of these products are exact.
  */
-export const roundFormula = (
-  kind: 'f16' | 'bf16',
-  x: string,
-  mode: GpujsMode,
-  infinity: string,
-  fresh: Fresh,
-): Formula => {
+export const roundFormula = (kind: 'f16' | 'bf16', x: string, mode: 'cpu' | 'webasm', fresh: Fresh): Formula => {
   const [bits, minExp, limit] = kind === 'f16' ? [11, -14, 65520] : [8, -126, 2 ** 127 * (2 - 2 ** -8)]
   const precision = mode === 'cpu' ? 53 : 24
   const a = fresh()
@@ -112,8 +109,8 @@ export const roundFormula = (
     `const ${r} = ((${scaled} + ${big}) - ${big})${far ? ` / ${down}` : ''};`,
   )
   const finite = `(${x} < 0 ? (-${r}) : ${r})`
-  // What rounds to 0 keeps its sign; NaN stays what it is (NaN * 0 may be 0 in WGSL).
+  // What rounds to 0 keeps its sign; NaN stays what it is.
   const small = `(${a} < 1 ? ${x} * 0 : ${x})`
-  const result = `(${a} >= ${limit} ? (${x} < 0 ? (-${infinity}) : ${infinity}) : (${r} > 0 ? ${finite} : ${small}))`
+  const result = `(${a} >= ${limit} ? (${x} < 0 ? (-Infinity) : Infinity) : (${r} > 0 ? ${finite} : ${small}))`
   return { lines, result }
 }

@@ -1,6 +1,3 @@
-import type { GpujsMode } from './gpujs'
-import { bitFunctions } from './wgsl-bits'
-
 /** A function that kernels call, in the form gpu.js takes. All arguments and results are of one type. */
 export interface HelperFunction {
   readonly name: string
@@ -29,12 +26,6 @@ const division: readonly HelperFunction[] = [
   int('function imod(i, n) { return rest(i, n, idiv(i, n)); }'),
 ]
 
-/** Greater and smaller of two numbers, NaN if one is: WGSL's own may drop it. */
-const choice: readonly HelperFunction[] = [
-  define('Number', 'function most(x, y) { return x > y ? x : (y >= x ? y : x + y); }'),
-  define('Number', 'function least(x, y) { return x < y ? x : (y <= x ? y : x + y); }'),
-]
-
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const
 const parity = 0x1bd11bda
 
@@ -60,7 +51,7 @@ export const threefryStatements = (x: string, y: string, k0: string, k1: string,
 }
 
 /** Threefry-2x32 with 20 rounds (Salmon et al. 2011, §4.3), word 0 or 1, as one function on integer arguments. */
-const assignedThreefry = (word: 0 | 1): readonly HelperFunction[] => {
+const threefry = (word: 0 | 1): readonly HelperFunction[] => {
   const body = threefryStatements('x', 'y', 'k0', 'k1', 'k2').join(' ')
   return [
     int(`function run${word}(x, y, k0, k1, k2) { ${body} return ${word === 0 ? 'x' : 'y'}; }`),
@@ -70,55 +61,11 @@ const assignedThreefry = (word: 0 | 1): readonly HelperFunction[] => {
   ]
 }
 
-/** The same as a chain of one-line functions: WGSL can neither assign to arguments nor declare integer variables here. */
-const chainedThreefry = (word: 0 | 1): readonly HelperFunction[] => {
-  const args = 'x, y, k0, k1, k2'
-  const chain: HelperFunction[] = []
-  const last = word === 0 ? 'x' : 'y'
-  for (let round = 0; round < 20; round++) {
-    const by = rotations[round % 8]!
-    const next =
-      round === 19
-        ? `inject${word}r4`
-        : round % 4 === 3
-          ? `inject${word}r${(round - 3) / 4}`
-          : `add${word}r${round + 1}`
-    chain.push(
-      int(`function add${word}r${round}(${args}) { return mix${word}r${round}((x + y) | 0, y, k0, k1, k2); }`),
-      int(
-        `function mix${word}r${round}(${args}) { return ${next}(x, ((y << ${by}) | (y >>> ${32 - by})) ^ x, k0, k1, k2); }`,
-      ),
-    )
-    if (round % 4 !== 3) continue
-    const group = (round - 3) / 4
-    const [inX, inY] = injected(group)
-    const [x, y] = [`(x + ${inX}) | 0`, `(y + ${inY} + ${group + 1}) | 0`]
-    chain.push(
-      int(
-        group === 4
-          ? `function inject${word}r4(${args}) { return ${last === 'x' ? x : y}; }`
-          : `function inject${word}r${group}(${args}) { return add${word}r${round + 1}(${x}, ${y}, k0, k1, k2); }`,
-      ),
-    )
-  }
-  return [
-    ...chain,
-    int(`function threefry${word}(k0, k1, c0, c1) {
-      return add${word}r0((c0 + k0) | 0, (c1 + k1) | 0, k0, k1, (${parity} ^ k0) ^ k1);
-    }`),
-  ]
-}
-
 /** The functions that a program calls, by the name of what it asks for. */
-export type HelperSet = 'division' | 'choice' | 'bits' | 'threefry0' | 'threefry1'
+export type HelperSet = 'division' | 'threefry0' | 'threefry1'
 
-export const helperFunctions = (mode: GpujsMode, sets: ReadonlySet<HelperSet>): readonly HelperFunction[] => {
-  const threefry = mode === 'webgpu' ? chainedThreefry : assignedThreefry
-  return [
-    ...(sets.has('division') ? division : []),
-    ...(sets.has('choice') ? choice : []),
-    ...(sets.has('bits') ? bitFunctions : []),
-    ...(sets.has('threefry0') ? threefry(0) : []),
-    ...(sets.has('threefry1') ? threefry(1) : []),
-  ]
-}
+export const helperFunctions = (sets: ReadonlySet<HelperSet>): readonly HelperFunction[] => [
+  ...(sets.has('division') ? division : []),
+  ...(sets.has('threefry0') ? threefry(0) : []),
+  ...(sets.has('threefry1') ? threefry(1) : []),
+]

@@ -4,9 +4,10 @@ import type { HelperSet } from './gpujs-functions'
 
 /**
  * Indices as exact integer text. What is exact differs (gpu.js 2.24.1; every form is held to by spec/kernels/emit):
- * - `/` and `%` are float operations, exact below 2^24 where the division is correctly rounded (not in WGSL);
- * - a variable holds a float in webasm and webgpu, whatever it is set to; `v | 0` is an integer again;
- * - `+ - *` of integers, `<< >> & |` and `this.thread.x` are 32-bit integers.
+ * - `/` and `%` are float operations, exact below 2^24 where the division is correctly rounded (not in GLSL);
+ * - a variable holds a float in webasm and webgl2, whatever it is set to; `v | 0` is an integer again;
+ * - `+ - *` of integers, `<< >> & |` and `this.thread.x` are 32-bit integers. In webgl2 those on bits are loops over them that are
+ *   wrong below zero: functions of glsl-functions.ts stand in their place.
  */
 export interface IndexPrinter {
   /** An expression of type Integer (a plain number for a constant). */
@@ -27,6 +28,7 @@ export interface IndexContext {
 const exactFloat = 2 ** 24
 
 export const indexPrinter = (at: IndexContext): IndexPrinter => {
+  const hasBits = at.mode !== 'webgl2'
   const text = (x: Index): string => {
     if (x.max >= 2 ** 31 || x.min < -(2 ** 31)) throw new Error(`internal: index beyond 32 bits: ${x.key}`)
     const plus = x.terms.filter((t) => t.coef > 0).map((t) => scaled(atom(t.atom, t.key), t.coef))
@@ -53,14 +55,14 @@ export const indexPrinter = (at: IndexContext): IndexPrinter => {
       }
     }
   }
-  const asInteger = (name: string): string => (at.mode === 'cpu' ? `(${name} | 0)` : `(${name} | 0)`)
+  const asInteger = (name: string): string => (at.mode === 'webgl2' ? `whole(${name})` : `(${name} | 0)`)
 
   const divided = (a: Atom, key: string, x: Index, by: number): string => {
-    if (isPowerOfTwo(by)) return keepSmall(a, key, `(${text(x)} >> ${Math.log2(by)})`, x.max / by)
+    if (hasBits && isPowerOfTwo(by)) return keepSmall(a, key, `(${text(x)} >> ${Math.log2(by)})`, x.max / by)
     return keepSmall(a, key, quotient(x, by), Math.max(x.max, -x.min) / by)
   }
   const remainder = (a: Atom, key: string, x: Index, by: number): string => {
-    if (isPowerOfTwo(by)) return keepSmall(a, key, `(${text(x)} & ${by - 1})`, by)
+    if (hasBits && isPowerOfTwo(by)) return keepSmall(a, key, `(${text(x)} & ${by - 1})`, by)
     if (x.min < 0) {
       // The remainder of a floor division: shift to the right side of zero first.
       const shift = Math.ceil(-x.min / by) * by
@@ -68,7 +70,7 @@ export const indexPrinter = (at: IndexContext): IndexPrinter => {
     }
     if (at.mode === 'cpu') return keepSmall(a, key, `(${text(x)} % ${by})`, by)
     if (inline(x)) return keepSmall(a, key, `(${text(x)} - ${quotient(x, by)} * ${by})`, by)
-    at.uses('division')
+    if (hasBits) at.uses('division')
     return keepSmall(a, key, `imod(${text(x)}, ${by})`, by)
   }
   const quotient = (x: Index, by: number): string => {
@@ -78,7 +80,7 @@ export const indexPrinter = (at: IndexContext): IndexPrinter => {
       return `(${quotient(moved, by)} - ${shift})`
     }
     if (at.mode === 'cpu' || inline(x)) return `((${text(x)} / ${by}) | 0)`
-    at.uses('division')
+    if (hasBits) at.uses('division')
     return `idiv(${text(x)}, ${by})`
   }
   /** The float quotient truncates to the exact one: webasm divides as IEEE 754 says, and both numbers are exact. */

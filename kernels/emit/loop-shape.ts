@@ -87,8 +87,8 @@ const mergeAt = (axes: readonly Axis[], roots: Roots, i: number, name: string): 
   return [[...axes.slice(0, i - 1), axis, ...axes.slice(i + 1)], mapRoots(roots, change.scalar)]
 }
 
-/** At most three output axes that fit `fits` ([x, y, z] sizes); the fastest is merged with the next while it is `narrow`. */
-export const toThreads = (shape: LoopShape, narrow: number, fits: (sizes: readonly number[]) => boolean): LoopShape => {
+/** At most three output axes; the fastest is merged with the next while it is shorter than `narrow`. */
+export const toThreads = (shape: LoopShape, narrow: number): LoopShape => {
   let { axes, roots } = shape
   let n = 0
   const merge = (i: number): void => {
@@ -96,7 +96,6 @@ export const toThreads = (shape: LoopShape, narrow: number, fits: (sizes: readon
   }
   while (axes.length > 1 && axes.at(-1)!.size < narrow) merge(axes.length - 1)
   while (axes.length > 3) merge(1)
-  while (axes.length > 1 && !fits(axes.map((a) => a.size).reverse())) merge(1)
   return { ...shape, axes, roots }
 }
 

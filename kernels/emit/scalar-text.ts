@@ -1,9 +1,8 @@
 import type { Index, Scalar, ThreefryBits, UnaryFn } from '../../core'
-import { erfFormula, literal, roundFormula, sineFormula, tanhFormula, type Formula } from './formulas'
+import { erfFormula, infinityText, literal, roundFormula, sineFormula, tanhFormula, type Formula } from './formulas'
 import type { GpujsMode } from './gpujs'
 import type { HelperSet } from './gpujs-functions'
 import type { Levels, Scope } from './scope'
-import { infinityText } from './infinity'
 
 /** Values as kernel text. Truth values are conditions while they are computed, and 0 or 1 once they are stored. */
 export interface ScalarPrinter {
@@ -42,9 +41,8 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
 
   const constant = (value: number): string => {
     if (Number.isFinite(Math.fround(value))) return literal(value)
-    if (mode !== 'webgpu') return Number.isNaN(value) ? '(0 / 0)' : value > 0 ? 'Infinity' : '(-Infinity)'
-    const infinity = scope.keep(0, 'Infinity', infinityText)
-    return Number.isNaN(value) ? `(${infinity} - ${infinity})` : value > 0 ? infinity : `(-${infinity})`
+    if (Number.isNaN(value)) return mode === 'webgl2' ? 'notANumber()' : '(0 / 0)'
+    return value > 0 ? infinityText(mode) : `(-${infinityText(mode)})`
   }
 
   const numberAt = (s: Scalar, level: number): string => {
@@ -118,28 +116,20 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
     const arg = (): string => numberAt(x, levels.scalar(s))
     switch (fn) {
       case 'neg':
-        return onBits('negatedBits', s, x) ?? `(-${arg()})`
-      case 'log': {
-        if (mode !== 'webgpu') return `Math.log(${arg()})`
-        // Some GPUs give the logarithm of the least normal number for 0.
-        const [v, infinity] = [name(x), constant(Infinity)]
-        return `(${v} > 0 ? Math.log(${v}) : (${v} === 0 ? (-${infinity}) : ${infinity} - ${infinity}))`
-      }
-      case 'exp': {
-        if (mode !== 'webgpu') return `Math.exp(${arg()})`
-        // Some GPUs give infinity for NaN.
-        const v = name(x)
-        return `((${v} > 0 || ${v} <= 0) ? Math.exp(${v}) : ${v})`
-      }
+        return mode === 'webgl2' && x.type === 'real' ? `negated(${arg()})` : `(-${arg()})`
+      case 'log':
+        return mode === 'webgl2' ? `logarithm(${arg()})` : `Math.log(${arg()})`
+      case 'exp':
+        return mode === 'webgl2' ? `exponential(${arg()})` : `Math.exp(${arg()})`
       case 'abs':
-        return onBits('absoluteBits', s, x) ?? `Math.abs(${arg()})`
+        return mode === 'webgl2' ? `magnitude(${arg()})` : `Math.abs(${arg()})`
       case 'sqrt':
       case 'floor':
       case 'trunc':
         return `Math.${fn}(${arg()})`
       case 'sin':
       case 'cos':
-        return mode === 'webgpu' ? keepLines(s, sineFormula(fn, name(x), fresh(s))) : `Math.${fn}(${arg()})`
+        return mode === 'webgl2' ? keepLines(s, sineFormula(fn, name(x), fresh(s))) : `Math.${fn}(${arg()})`
       case 'tanh':
         return mode === 'cpu' ? `Math.tanh(${arg()})` : keepLines(s, tanhFormula(name(x), fresh(s)))
       case 'erf':
@@ -151,10 +141,8 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
       case 'roundF16':
       case 'roundBf16': {
         const kind = fn === 'roundF16' ? 'f16' : 'bf16'
-        return (
-          onBits(kind === 'f16' ? 'toF16Bits' : 'toBf16Bits', s, x) ??
-          keepLines(s, roundFormula(kind, name(x), mode, constant(Infinity), fresh(s)))
-        )
+        if (mode === 'webgl2') return `${kind === 'f16' ? 'toF16' : 'toBf16'}(${arg()})`
+        return keepLines(s, roundFormula(kind, name(x), mode, fresh(s)))
       }
       case 'toNumber':
         return arg()
@@ -162,13 +150,6 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
       case 'isTrue':
         return `(${condition(s)} ? 1 : 0)`
     }
-  }
-
-  /** A call of a function on bits where the mode has them, kept: text that is read twice would call it twice. */
-  const onBits = (fn: string, s: Scalar, x: Scalar): string | undefined => {
-    if (mode !== 'webgpu' || x.type !== 'real') return undefined
-    at.needs('bits')
-    return keep(s, `${fn}(${numberAt(x, levels.scalar(s))})`)
   }
 
   const condition = (s: Scalar, level: number = levels.scalar(s)): string => {
@@ -200,10 +181,8 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
         const sign = s.fn === 'eq' ? '===' : s.fn === 'lt' ? '<' : s.fn === 'le' ? '<=' : undefined
         if (sign === undefined) break
         // Positions are compared as integers: a float does not hold those above 2^24.
-        if (s.fn === 'lt' && mode === 'webgpu' && s.y.tag === 'const' && s.y.value === Infinity) {
-          at.needs('bits')
+        if (s.fn === 'lt' && mode === 'webgl2' && s.y.tag === 'const' && s.y.value === Infinity)
           return `(belowInfinity(${numberAt(s.x, level)}) > 0.5)`
-        }
         if (isPosition(s.x) && isPosition(s.y) && (s.x.tag === 'index' || s.y.tag === 'index'))
           return `(${position(s.x)} ${sign} ${position(s.y)})`
         return `(${numberAt(s.x, level)} ${sign} ${numberAt(s.y, level)})`
@@ -220,14 +199,16 @@ export const scalarPrinter = (at: ScalarContext): ScalarPrinter => {
 
   const greater = (x: string, y: string): string => chosen('most', 'max', x, y)
   const smaller = (x: string, y: string): string => chosen('least', 'min', x, y)
-  const chosen = (own: string, math: string, x: string, y: string): string => {
-    if (mode !== 'webgpu') return `Math.${math}(${x}, ${y})`
-    at.needs('choice')
-    return `${own}(${x}, ${y})`
-  }
+  const chosen = (own: string, math: string, x: string, y: string): string =>
+    mode === 'webgl2' ? `${own}(${x}, ${y})` : `Math.${math}(${x}, ${y})`
 
   const drawn = ({ site, word, shift, bits }: ThreefryBits, args: readonly Scalar[]): string => {
     const [seedLo, seedHi, streamLo, streamHi, element] = args as readonly [Scalar, Scalar, Scalar, Scalar, Scalar]
+    if (mode === 'webgl2') {
+      const [lo, hi, low, high] = [seedLo, seedHi, streamLo, streamHi].map(name)
+      const at32 = element.tag === 'index' ? at.index(element.index) : name(element)
+      return `threefry${word}(${lo}, ${hi}, ${literal(site | 0)}, ${at32}, ${low}, ${high}, ${shift}, ${2 ** bits - 1})`
+    }
     at.needs(word === 0 ? 'threefry0' : 'threefry1')
     const joined = (lo: Scalar, hi: Scalar): string => `((${name(hi)} << 16) | (${name(lo)} | 0))`
     const counter = element.tag === 'index' ? at.index(element.index) : `(${name(element)} | 0)`

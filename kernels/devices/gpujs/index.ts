@@ -4,6 +4,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { sameAval, showAval, sizeOf } from '../../../core'
 import type { Device, DeviceFault, Executable, Resident } from '../../device'
 import type { Plan } from '../../plan'
+import type { GpujsMode } from '../../emit/gpujs'
 import { fromStored, toStored } from './convert'
 import { Faulted, type Engine } from './engine'
 import { hostEngine, type HostMode } from './host-engine'
@@ -16,10 +17,16 @@ import { Held, KernelCache, isEmpty, release, runSteps, uploadConstants } from '
  */
 export const gpujsDevice = (mode: HostMode): TE.TaskEither<DeviceFault, Device> => {
   const name = `gpujs:${mode}`
-  return door(name, `open ${name}`, async () =>
-    deviceOver(await proveEngine(await hostEngine(name, mode), name, mode), name, mode),
-  )
+  return engineDevice(name, mode, () => hostEngine(name, mode))
 }
+
+/** The device over an engine, which runs a small kernel first. */
+export const engineDevice = <V>(
+  name: string,
+  mode: GpujsMode,
+  open: () => Promise<Engine<V>>,
+): TE.TaskEither<DeviceFault, Device> =>
+  door(name, `open ${name}`, async () => deviceOver(await proveEngine(await open(), name, mode), name, mode))
 
 /** Runs a task; what the device or gpu.js throws becomes a fault. Our own bugs (`internal:`) stay exceptions. */
 const door =
@@ -35,7 +42,7 @@ const door =
     }
   }
 
-const deviceOver = <V>(engine: Engine<V>, name: string, mode: HostMode): Device => {
+const deviceOver = <V>(engine: Engine<V>, name: string, mode: GpujsMode): Device => {
   const cache = new KernelCache(engine, name, mode)
 
   const mine = (what: string, value: Resident): Held<V> => {

@@ -56,6 +56,7 @@ export interface GpujsModule {
   readonly GPU: new (settings: { readonly mode: string }) => GpuInstance
   readonly input: (value: Float32Array, size: readonly number[]) => KernelInputValue
   readonly WebAssemblyKernel: WebasmKernelClass
+  readonly WebGL2Kernel: GpujsTranslatorClass
   readonly WebGPUKernel: GpujsShaderClass
   readonly WebGPUContext: { acquire(): Promise<WebgpuContextValue> }
 }
@@ -70,3 +71,24 @@ export type GpujsShaderClass = new (
   source: string,
   settings: { readonly gpu: GpuInstance; readonly output: readonly number[] },
 ) => GpujsShader
+
+/** A texture as gpu.js asks for it when it translates. */
+export interface TextureShape {
+  readonly size: readonly [number, number]
+  readonly dimensions: readonly [number, number, number]
+}
+
+/** What is used of gpu.js's kernel on WebGL 2: undocumented members of 2.24.1, which is pinned. */
+export interface GpujsTranslator {
+  threadDim: readonly number[]
+  texSize: readonly number[]
+  validateSettings(args: readonly TextureShape[]): void
+  setupConstants(args: readonly TextureShape[]): void
+  setupArguments(args: readonly TextureShape[]): void
+  translateSource(): void
+  getFragmentShader(args: readonly TextureShape[]): string
+}
+export type GpujsTranslatorClass = {
+  new (source: string, settings: Readonly<Record<string, unknown>>): GpujsTranslator
+  readonly isSupported: boolean
+}

@@ -267,7 +267,7 @@ describe('training/cli: correct, plan, doctor', (test) => {
     const answer = JSON.parse(stdout) as { devices: readonly { name: string; works: boolean }[]; auto: string }
     assert.equal(
       answer.devices.map((d) => d.name),
-      ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgpu'],
+      ['wasm', 'reference', 'gpujs:cpu', 'gpujs:webasm', 'gpujs:webgl2', 'gpujs:webgpu'],
     )
     assert.ok(answer.devices.slice(0, 4).every((d) => d.works))
   })
