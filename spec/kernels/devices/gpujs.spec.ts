@@ -4,103 +4,30 @@ import {
   acc,
   add,
   addIndex,
-  argmax,
   aval,
-  concat,
   constIndex,
   divIndex,
   exp,
   flatIndex,
-  gelu,
   input,
   int,
-  keyOf,
-  linear,
   load,
   matmul,
   modIndex,
   mul,
   ofIndex,
-  pad,
-  randomBits,
-  reduceMax,
   reshape,
   scaleIndex,
   select,
-  sizeOf,
-  softmax,
-  sub,
   sum,
-  take,
   tanh,
-  transpose,
   within,
-  type Expr,
 } from '../../../core'
-import { grad } from '../../../autodiff'
-import { compile, referenceDevice, type Device, type HostArray, type Plan, type Resident } from '../../../kernels'
+import { referenceDevice, type Device } from '../../../kernels'
 import { describe } from '../../harness'
 import { differences, runRecipe, type Recipe } from '../emit/hand-made'
 import { gpujsModes, openGpujs, orThrow } from './open'
-
-const planOf = (values: readonly Expr[], donated: readonly string[] = []): Plan => {
-  const plan = compile(() => ({ outputs: values.map((value, i) => ({ name: `o${i}`, value })), donated }))
-  if (E.isLeft(plan)) throw plan.left
-  return plan.right
-}
-
-const numbers = (n: number, k: number): Float32Array =>
-  Float32Array.from({ length: n }, (_, i) => (((i * 7 + k * 3) % 23) - 11) / 8)
-
-const upload = async (device: Device, plan: Plan): Promise<readonly Resident[]> => {
-  const residents: Resident[] = []
-  for (const [k, { buffer }] of plan.inputs.entries()) {
-    const { aval: a } = plan.buffers[buffer]!
-    const data =
-      a.dtype === 'i32'
-        ? Int32Array.from({ length: sizeOf(a.shape) }, (_, i) => (i * 5) % 4)
-        : numbers(sizeOf(a.shape), k)
-    residents.push(await orThrow(device.upload(data, a)))
-  }
-  return residents
-}
-
-const outputsOf = async (device: Device, plan: Plan): Promise<readonly HostArray[]> => {
-  const executable = await orThrow(device.compile(plan))
-  const inputs = await upload(device, plan)
-  const results = await orThrow(executable.run(inputs))
-  const values: HostArray[] = []
-  for (const r of results) values.push(await orThrow(device.read(r)))
-  device.free([...inputs, ...results])
-  executable.dispose()
-  return values
-}
-
-const x = input('x', [6, 10])
-const w = input('w', [10, 33])
-const b = input('b', [33])
-const ids = input('ids', [5], 'i32')
-const h = gelu(linear({ weight: w, bias: b })(x))
-const programs: Readonly<Record<string, readonly Expr[]>> = {
-  'linear, gelu, softmax': [h, softmax(h), sum(mul(softmax(h), h)), reduceMax(h, 0), argmax(h)],
-  gradients: (() => {
-    const loss = (p: { readonly w: Expr; readonly b: Expr }): Expr =>
-      sum(mul(gelu(linear({ weight: p.w, bias: p.b })(x)), 0.5))
-    const g = grad(loss)({ w, b })
-    return [g.w, g.b]
-  })(),
-  'gather and its gradient': (() => {
-    const loss = (t: { readonly x: Expr }): Expr => sum(mul(take(t.x, ids), take(t.x, ids)))
-    return [take(x, ids), grad(loss)({ x }).x]
-  })(),
-  structure: [
-    transpose(reshape(pad(x, [1, 2], [0, 3]), [3, 5, 7]), [2, 0, 1]),
-    concat([x, exp(x), sub(0, x)], 1),
-    reshape(tanh(x), [15, 4]),
-    x,
-  ],
-  'random bits': [randomBits(keyOf(7), [3, 50])],
-}
+import { numbers, outputsOf, planOf, programCases, programTolerance, upload, w, x } from './program-cases'
 
 describe('kernels/devices/gpujs', (test) => {
   for (const mode of gpujsModes) {
@@ -110,12 +37,12 @@ describe('kernels/devices/gpujs', (test) => {
         if (device !== null) await body(device)
       })
 
-    for (const [title, values] of Object.entries(programs))
+    for (const [title, values] of Object.entries(programCases))
       on(`${title}: equal to the reference`, async (device) => {
         const plan = planOf(values)
         const want = await outputsOf(referenceDevice(), plan)
         const got = await outputsOf(device, plan)
-        want.forEach((expected, i) => assert.is(differences(got[i]!, expected, 2e-6 * 33), '', `output ${i}`))
+        want.forEach((expected, i) => assert.is(differences(got[i]!, expected, programTolerance), '', `output ${i}`))
       })
 
     on('a donated input is gone, outputs that share a buffer are freed one by one', async (device) => {

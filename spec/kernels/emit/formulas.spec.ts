@@ -1,21 +1,11 @@
 import * as assert from 'uvu/assert'
-import { aval, load, real, unary, type UnaryFn } from '../../../core'
-import { erf } from '../../../core/erf'
+import { real } from '../../../core'
 import { roundBf16, roundF16 } from '../../../core/half'
 import type { Device } from '../../../kernels/device'
 import { describe } from '../../harness'
 import { gpujsModes, openGpujs } from '../devices/open'
+import { applied, functionCases, worstError } from './formula-cases'
 import { runRecipe } from './hand-made'
-
-const applied = (device: Device, fn: UnaryFn, data: Float32Array): Promise<ArrayLike<number>> =>
-  runRecipe(
-    device,
-    { inputs: [aval('f32', data.length)], shape: [data.length], body: ([i]) => unary(fn, load(0, i!, 'real')) },
-    [data],
-  )
-
-const line = (from: number, to: number, n: number): Float32Array =>
-  Float32Array.from({ length: n }, (_, i) => from + ((to - from) * i) / (n - 1))
 
 /** Numbers around every rounding boundary of a format: midpoints, their neighbours, subnormals, the largest. */
 const boundaries = (round: (x: number) => number, minExp: number, maxExp: number): Float32Array => {
@@ -58,22 +48,10 @@ describe('kernels/emit/formulas', (test) => {
         if (device !== null) await body(device)
       })
 
-    const functions: readonly (readonly [UnaryFn, (x: number) => number, Float32Array, number])[] = [
-      ['erf', erf, line(-6, 6, 4001), 2e-7],
-      ['tanh', Math.tanh, line(-12, 12, 4001), 4e-7],
-      ['sin', Math.sin, line(-1000, 1000, 40001), 3e-7],
-      ['cos', Math.cos, line(-1000, 1000, 40001), 3e-7],
-      ['exp', Math.exp, line(-80, 5, 4001), 1e-5],
-      ['log', Math.log, line(0.01, 30, 4001), 1e-5],
-    ]
-    for (const [fn, want, at, tolerance] of functions)
-      on(`${fn} within ${tolerance}`, async (device) => {
-        const got = await applied(device, fn, at)
-        let worst = 0
-        at.forEach((v, i) => {
-          worst = Math.max(worst, Math.abs(got[i]! - want(v)) / Math.max(1, Math.abs(want(v))))
-        })
-        assert.ok(worst <= tolerance, `${fn}: worst error ${worst}`)
+    for (const of of functionCases)
+      on(`${of[0]} within ${of[3]}`, async (device) => {
+        const worst = await worstError(device, of)
+        assert.ok(worst <= of[3], `${of[0]}: worst error ${worst}`)
       })
 
     on('exp overflows, underflows and keeps NaN', async (device) => {

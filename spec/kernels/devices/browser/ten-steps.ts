@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { wasmDevice, type WasmOptions } from '../../../../kernels/devices/wasm'
+import type { Device } from '../../../../kernels'
 import { initParameters, pairConfig, parameterAvals, type PairParams } from '../../../../models'
 import { batchAt } from '../../../../training/data/batch'
 import type { Blocks } from '../../../../training/data/blocks'
@@ -9,10 +9,19 @@ import { tNlrV5 } from '../../../../training/objectives'
 import { adamW, linearWarmupDecay } from '../../../../training/optim'
 import { batchAvals } from '../../../../training/pretrain/shapes'
 
-const [batch, seq, vocab, seed] = [16, 64, 2048, 7]
+const seed = 7
+
+/** Sizes of a run of tiny: the config's own, and some that a GPU in software takes. */
+export interface Sizes {
+  readonly batch: number
+  readonly seq: number
+  readonly vocab: number
+}
+export const own: Sizes = { batch: 16, seq: 64, vocab: 2048 }
+export const smallest: Sizes = { batch: 4, seq: 16, vocab: 256 }
 
 /** Blocks of ids without meaning: 64 rows. */
-const blocks: Blocks = {
+const blocksOf = ({ seq, vocab }: Sizes): Blocks => ({
   tokens: Int32Array.from({ length: 64 * seq }, (_, i) =>
     i % seq === 0 ? 0 : 5 + ((Math.imul(i, 2654435761) >>> 8) % (vocab - 5)),
   ),
@@ -22,7 +31,7 @@ const blocks: Blocks = {
   specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
   packedTokens: 64 * (seq - 1),
   droppedTokens: 0,
-}
+})
 
 export interface TenSteps {
   readonly backend: string
@@ -44,9 +53,10 @@ const hashOf = (data: ArrayLike<number>): number => {
   return hash >>> 0
 }
 
-/** Ten pretraining steps of the tiny pair, wherever this runs. */
-export const tenSteps = async (options: WasmOptions): Promise<TenSteps> => {
-  const device = await orThrow(wasmDevice({ ...options, matmul: 'wasm' }))
+/** Ten pretraining steps of the tiny pair on a device, which is closed then. */
+export const tenSteps = async (device: Device, sizes: Sizes): Promise<TenSteps> => {
+  const { batch, seq, vocab } = sizes
+  const blocks = blocksOf(sizes)
   const config = pairConfig('tiny', vocab, seq)
   const schedule = linearWarmupDecay(3e-3, 3, 10)
   const trainer = await orThrow(

@@ -1,0 +1,117 @@
+import { add, cast, input, iota, neg, reduceMax, reshape } from '../../../../core'
+import { referenceDevice, type Device } from '../../../../kernels'
+import { roundBits } from '../../../core/half-patterns'
+import { compareOn, planOf, runPlan } from '../../compare-programs'
+import { functionCases, worstError } from '../../emit/formula-cases'
+import { differences, runRecipe } from '../../emit/hand-made'
+import { kernelCases } from '../../emit/kernel-cases'
+import { formats, midpoints, mismatches, patterns, runOn } from '../half-cases'
+import { outputsOf, planOf as casePlan, programCases, programTolerance } from '../program-cases'
+
+/** Something that a device is to do, and what was wrong with it: nothing, if it did. */
+export interface Check {
+  readonly title: string
+  readonly wrong: string
+}
+
+type Run = (device: Device) => Promise<string>
+
+const kernels = kernelCases.map(({ title, recipe, data, want, tolerance }): readonly [string, Run] => [
+  `kernel: ${title}`,
+  async (device) => differences(await runRecipe(device, recipe, data), want(), tolerance),
+])
+
+const programs = Object.entries(programCases).map(([title, values]): readonly [string, Run] => [
+  `program: ${title}`,
+  async (device) => {
+    const plan = casePlan(values)
+    const want = await outputsOf(referenceDevice(), plan)
+    const got = await outputsOf(device, plan)
+    return want.map((w, i) => differences(got[i]!, w, programTolerance)).find((wrong) => wrong !== '') ?? ''
+  },
+])
+
+const functions = functionCases.map((of): readonly [string, Run] => [
+  `${of[0]} within ${of[3]}`,
+  async (device) => {
+    const worst = await worstError(device, of)
+    return worst <= of[3] ? '' : `off by ${worst}`
+  },
+])
+
+const halves = formats.flatMap(([dtype, format]): readonly (readonly [string, Run])[] => {
+  const all = patterns(format)
+  const between = midpoints(format)
+  const first = (wrong: readonly string[]): string =>
+    wrong.length === 0 ? '' : `${wrong.length}: ${wrong.slice(0, 3).join('; ')}`
+  const x = input('x', [between.length])
+  const rounded = between.map((v) => roundBits(format, v))
+  return [
+    [
+      `all patterns of ${dtype} come back`,
+      async (device) =>
+        first(mismatches(await runOn(device, neg(neg(input('x', [all.length], dtype))), all), all, all)),
+    ],
+    [
+      `${dtype}: midpoints between neighbours are rounded when stored`,
+      async (device) => first(mismatches(await runOn(device, cast(x, dtype), between), rounded, between)),
+    ],
+    [
+      `${dtype}: and inside a kernel`,
+      async (device) =>
+        first(mismatches(await runOn(device, neg(cast(cast(neg(x), dtype), 'f32')), between), rounded, between)),
+    ],
+  ]
+})
+
+const random: Run = async (device) => {
+  try {
+    await compareOn(device, { count: 12, seed: 10 })
+    return ''
+  } catch (error) {
+    return String(error)
+  }
+}
+
+/** An array of more elements than a float can number: its places, and the greatest of every row. */
+const large: Run = async (device) => {
+  const [rows, columns] = [4101, 4099]
+  const outputs = [
+    add(iota([rows * columns]), -(2 ** 24)),
+    reduceMax(reshape(input('x', [rows * columns]), [rows, columns]), 1),
+  ]
+  const data = Float32Array.from({ length: rows * columns }, (_, i) => (i * 31) % 65521)
+  const plan = planOf(outputs, { maxInputs: device.maxInputs })
+  const [places, greatest] = await runPlan(device, plan, new Map([['x', data]]))
+  const last = places!.slice(2 ** 24 - 2)
+  const tops = Float32Array.from({ length: rows }, (_, i) =>
+    data.subarray(i * columns, (i + 1) * columns).reduce((m, v) => Math.max(m, v), -Infinity),
+  )
+  return (
+    differences(
+      last,
+      Float32Array.from(last, (_, i) => i - 2),
+      0,
+    ) + differences(greatest!, tops, 0)
+  )
+}
+
+const checks: readonly (readonly [string, Run])[] = [
+  ...kernels,
+  ...programs,
+  ...functions,
+  ...halves,
+  ['random programs', random],
+  ['more than 2^24 elements', large],
+]
+
+/** All of them on one device, one after another. */
+export const checksOn = async (device: Device): Promise<readonly Check[]> => {
+  const done: Check[] = []
+  for (const [title, run] of checks) {
+    // What goes wrong in one must not hide the others.
+    const wrong = await run(device).catch((error: unknown) => String(error))
+    done.push({ title, wrong })
+  }
+  return done
+}
