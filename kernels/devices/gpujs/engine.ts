@@ -1,5 +1,5 @@
 import type { GpujsProgram } from '../../emit/gpujs'
-import { faultOf, type Backend, type DeviceFault } from '../../device'
+import { faultOf, type Backend, type DeviceFault, type DeviceMemory } from '../../device'
 import type { GpujsModule, KernelCall, KernelSettings } from './types'
 
 /** What a mode of gpu.js must do for the plan runner. V is its value: a flat array, or a handle on a GPU buffer. */
@@ -13,6 +13,8 @@ export interface Engine<V> {
   readonly free: (value: V) => void
   /** Throws what the device reported since the last call, if anything. */
   readonly check: () => void
+  /** What is allocated, where the engine does it itself. */
+  readonly memory?: () => DeviceMemory
   readonly close: () => Promise<void>
 }
 

@@ -106,6 +106,7 @@ const deviceOver = <V>(engine: Engine<V>, name: string, mode: GpujsMode): Device
         value.cell = null
       }
     },
+    ...(engine.memory === undefined ? {} : { memory: engine.memory }),
     close: () => engine.close(),
   }
 }

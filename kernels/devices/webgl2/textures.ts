@@ -14,14 +14,22 @@ export const sidesOf = (count: number): readonly [number, number] => {
   return [width, Math.ceil(count / width)]
 }
 
+const bytesOf = ({ width, height }: Texture): number => width * height * 4
+
 /** Textures of one float a texel, written by upload or by drawing, read through a buffer so that the page is not held up. */
 export class Textures {
   private readonly framebuffer: object
   private readonly live = new Set<Texture>()
+  private bytes = 0
 
   constructor(private readonly gl: GlContext) {
     this.framebuffer = gl.createFramebuffer()
     gl.bindFramebuffer(gl.FRAMEBUFFER, this.framebuffer)
+  }
+
+  /** Bytes of all textures. */
+  get inUse(): number {
+    return this.bytes
   }
 
   create(count: number): Texture {
@@ -35,6 +43,7 @@ export class Textures {
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.R32F, width, height)
     const texture = { handle, width, height, count }
     this.live.add(texture)
+    this.bytes += bytesOf(texture)
     return texture
   }
 
@@ -95,7 +104,9 @@ export class Textures {
   }
 
   free(texture: Texture): void {
-    if (this.live.delete(texture)) this.gl.deleteTexture(texture.handle)
+    if (!this.live.delete(texture)) return
+    this.bytes -= bytesOf(texture)
+    this.gl.deleteTexture(texture.handle)
   }
 
   close(): void {

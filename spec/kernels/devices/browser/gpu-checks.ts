@@ -1,3 +1,4 @@
+import * as E from 'fp-ts/Either'
 import { add, cast, input, iota, neg, reduceMax, reshape } from '../../../../core'
 import { referenceDevice, type Device } from '../../../../kernels'
 import { roundBits } from '../../../core/half-patterns'
@@ -66,7 +67,7 @@ const halves = formats.flatMap(([dtype, format]): readonly (readonly [string, Ru
 
 const random: Run = async (device) => {
   try {
-    await compareOn(device, { count: 12, seed: 10 })
+    await compareOn(device, { count: 8, seed: 10 })
     return ''
   } catch (error) {
     return String(error)
@@ -114,4 +115,17 @@ export const checksOn = async (device: Device): Promise<readonly Check[]> => {
     done.push({ title, wrong })
   }
   return done
+}
+
+/** A kernel against what it does not give: must be found wrong. */
+export const controlOn = async (device: Device): Promise<string> => {
+  const { recipe, data, want } = kernelCases[0]!
+  const off = Float32Array.from(want(), (v, i) => (i === 7 ? v + 1 / 8 : v))
+  return differences(await runRecipe(device, recipe, data), off, 0)
+}
+
+/** What a device says of an array of 400 million elements. */
+export const tooLarge = async (device: Device): Promise<string> => {
+  const compiled = await device.compile(planOf([iota([400_000_000])]))()
+  return E.isLeft(compiled) ? `expected ${compiled.left.expected}, got ${compiled.left.got}` : 'compiled'
 }

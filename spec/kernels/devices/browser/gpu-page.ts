@@ -1,7 +1,14 @@
 import { openDevice, probeDevices, type DeviceName } from '../../../../kernels/devices/open'
 import { orThrow } from '../open'
-import { checksOn, type Check } from './gpu-checks'
+import { checksOn, controlOn, tooLarge, type Check } from './gpu-checks'
 import { smallest, tenSteps, type TenSteps } from './ten-steps'
+
+export interface Checked {
+  readonly checks: readonly Check[]
+  readonly control: string
+  readonly large: string
+  readonly inUse: number | undefined
+}
 
 /** What the spec calls from outside the page. */
 const calls = {
@@ -11,14 +18,16 @@ const calls = {
     await device.close()
     return device.name
   },
-  checks: async (name: DeviceName): Promise<readonly Check[]> => {
+  /** Every check, one that must fail, what an array that no GPU holds comes to, and the memory that is in use then. */
+  checks: async (name: DeviceName): Promise<Checked> => {
     const device = await orThrow(openDevice(name))
     const checks = await checksOn(device)
+    const [control, large] = [await controlOn(device), await tooLarge(device)]
+    const inUse = device.memory?.().inUse
     await device.close()
-    return checks
+    return { checks, control, large, inUse }
   },
   tenSteps: async (name: DeviceName): Promise<TenSteps> => tenSteps(await orThrow(openDevice(name)), smallest),
 }
-export type Calls = typeof calls
 
 Object.assign(globalThis, { gpuPage: calls })
