@@ -67,7 +67,7 @@ const halves = formats.flatMap(([dtype, format]): readonly (readonly [string, Ru
 
 const random: Run = async (device) => {
   try {
-    await compareOn(device, { count: 8, seed: 10 })
+    await compareOn(device, { count: 5, seed: 10 })
     return ''
   } catch (error) {
     return String(error)
@@ -77,17 +77,18 @@ const random: Run = async (device) => {
 /** An array of more elements than a float can number: its places, and the greatest of every row. */
 const large: Run = async (device) => {
   const [rows, columns] = [4101, 4099]
-  const outputs = [
-    add(iota([rows * columns]), -(2 ** 24)),
-    reduceMax(reshape(input('x', [rows * columns]), [rows, columns]), 1),
-  ]
-  const data = Float32Array.from({ length: rows * columns }, (_, i) => (i * 31) % 65521)
+  const data = new Float32Array(rows * columns)
+  const tops = new Float32Array(rows)
+  for (let i = 0, k = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++, k++) {
+      data[k] = (k * 31) % 65521
+      if (data[k]! > tops[i]!) tops[i] = data[k]!
+    }
+  const x = input('x', [data.length])
+  const outputs = [add(iota([data.length]), -(2 ** 24)), reduceMax(reshape(x, [rows, columns]), 1)]
   const plan = planOf(outputs, { maxInputs: device.maxInputs })
   const [places, greatest] = await runPlan(device, plan, new Map([['x', data]]))
   const last = places!.slice(2 ** 24 - 2)
-  const tops = Float32Array.from({ length: rows }, (_, i) =>
-    data.subarray(i * columns, (i + 1) * columns).reduce((m, v) => Math.max(m, v), -Infinity),
-  )
   return (
     differences(
       last,
