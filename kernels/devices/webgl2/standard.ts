@@ -10,7 +10,6 @@ type Enums<Name extends string> = Readonly<Record<Name, number>>
 export interface GlContext extends Enums<
   | 'VERTEX_SHADER'
   | 'FRAGMENT_SHADER'
-  | 'COMPILE_STATUS'
   | 'LINK_STATUS'
   | 'TEXTURE_2D'
   | 'TEXTURE0'
@@ -23,13 +22,11 @@ export interface GlContext extends Enums<
   | 'FLOAT'
   | 'TRIANGLES'
   | 'FRAMEBUFFER'
-  | 'FRAMEBUFFER_COMPLETE'
   | 'COLOR_ATTACHMENT0'
   | 'PIXEL_PACK_BUFFER'
   | 'STREAM_READ'
   | 'SYNC_GPU_COMMANDS_COMPLETE'
   | 'TIMEOUT_EXPIRED'
-  | 'WAIT_FAILED'
   | 'NO_ERROR'
   | 'OUT_OF_MEMORY'
   | 'MAX_TEXTURE_SIZE'
@@ -81,7 +78,6 @@ export interface GlContext extends Enums<
   deleteFramebuffer(framebuffer: object): void
   bindFramebuffer(target: number, framebuffer: object): void
   framebufferTexture2D(target: number, attachment: number, kind: number, texture: GlTexture, level: number): void
-  checkFramebufferStatus(target: number): number
   viewport(x: number, y: number, width: number, height: number): void
   drawArrays(mode: number, first: number, count: number): void
 
