@@ -44,7 +44,7 @@ export const webgl2Engine = async (device: string): Promise<Engine<Texture>> => 
     },
     free: (value) => textures.free(value),
     check: () => check(device, open),
-    memory: () => ({ inUse: textures.inUse, work: 0 }),
+    memory: () => ({ inUse: textures.inUse, peak: textures.peak, work: 0 }),
     close: () => {
       textures.close()
       gl.deleteShader(vertex)

@@ -21,6 +21,7 @@ export class Textures {
   private readonly framebuffer: object
   private readonly live = new Set<Texture>()
   private bytes = 0
+  private most = 0
 
   constructor(private readonly gl: GlContext) {
     this.framebuffer = gl.createFramebuffer()
@@ -30,6 +31,10 @@ export class Textures {
   /** Bytes of all textures. */
   get inUse(): number {
     return this.bytes
+  }
+
+  get peak(): number {
+    return this.most
   }
 
   create(count: number): Texture {
@@ -44,6 +49,7 @@ export class Textures {
     const texture = { handle, width, height, count }
     this.live.add(texture)
     this.bytes += bytesOf(texture)
+    this.most = Math.max(this.most, this.bytes)
     return texture
   }
 
