@@ -7,7 +7,7 @@ import { indexPrinter } from './index-text'
 import type { LoopShape, Nest } from './loop-shape'
 import { partsOf } from './rebuild'
 import { scalarPrinter, type ScalarPrinter } from './scalar-text'
-import { Levels, Scope } from './scope'
+import { After, Levels, Scope } from './scope'
 
 export interface BodyText {
   readonly lines: readonly string[]
@@ -91,24 +91,11 @@ export const printBody = (kernel: Kernel, mode: GpujsMode, shape: LoopShape, nes
   }
   // What stands before the loops is known after them as well.
   const after = new Scope(0, undefined, 'w')
-  const scope = kernel.reduce === undefined ? after : new After(before, 'w')
+  const scope = kernel.reduce === undefined ? after : new After(before)
   const last = printer(scope, new Levels([]), new Map(), [shape.roots.body])
   const result = last.number(shape.roots.body)
   lines.push(...scope.lines[0]!, `return ${result};`)
   return { lines, ...found }
-}
-
-/** A scope whose own variables come after the loops. */
-class After extends Scope {
-  constructor(
-    private readonly earlier: Scope,
-    prefix: string,
-  ) {
-    super(0, undefined, prefix)
-  }
-  override find(key: string): string | undefined {
-    return super.find(key) ?? this.earlier.find(key)
-  }
 }
 
 const inPairs = (values: readonly string[], join: (x: string, y: string) => string): string => {

@@ -1,4 +1,4 @@
-import { axisIndex, flatIndex, load, sizeOf, type Index, type Scalar } from '../../core'
+import { acc, axisIndex, flatIndex, load, sizeOf, type Index, type Scalar } from '../../core'
 import type { Kernel } from '../kernel'
 import { partsOf, rewriteAcc } from './rebuild'
 
@@ -16,6 +16,14 @@ export const epilogueOf = (kernel: Kernel): Kernel => {
     flops: 0,
   }
 }
+
+/** The reduction of a kernel alone, left in f32: what `epilogueOf` it reads. */
+export const sumsOf = (kernel: Kernel): Kernel => ({
+  ...kernel,
+  key: `${kernel.key}:sums`,
+  output: { ...kernel.output, dtype: 'f32' },
+  body: acc('real'),
+})
 
 /** Position in the output. */
 export const placeOf = (kernel: Kernel): Index =>

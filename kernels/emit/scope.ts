@@ -85,3 +85,16 @@ export class Scope {
     else this.names.set(key, name)
   }
 }
+
+/** A scope after loops: its variables come there, and those before the loops are known as well. */
+export class After extends Scope {
+  constructor(
+    private readonly earlier: Scope,
+    word: 'const' | 'let' = 'const',
+  ) {
+    super(0, undefined, 'w', word)
+  }
+  override find(key: string): string | undefined {
+    return super.find(key) ?? this.earlier.find(key)
+  }
+}

@@ -1,4 +1,4 @@
-import { isNode } from './host-kind'
+import { isNode } from '../host-kind'
 
 /** A BLAS of this machine, called through the FFI package koffi. */
 export interface Blas {

@@ -1,7 +1,7 @@
 import { f32x4, get } from '../../emit/wasm/instructions'
 import { ModuleBuilder } from '../../emit/wasm/module'
 import { wasm } from './wasm-api'
-import { isNode } from './host-kind'
+import { isNode } from '../host-kind'
 
 /** What this engine offers, found by asking it. */
 export interface Features {

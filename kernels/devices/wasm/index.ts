@@ -12,7 +12,7 @@ import { Closed, openPool, ThreadFailure } from './pool'
 import { buildProgram, type CodeOptions } from './program'
 import { findBlas, namedBlas } from './blas'
 import { release, WasmValue } from './value'
-import { isNode } from './host-kind'
+import { isNode } from '../host-kind'
 
 export interface WasmOptions {
   /** Worker threads; by default one for each core. Results do not depend on it. */

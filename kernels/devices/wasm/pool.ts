@@ -2,7 +2,7 @@ import type { Blas } from './blas'
 import { threadMain, type FromWorker, type ToWorker } from './thread'
 import type { WasmMemory } from './wasm-api'
 import { makeRunner } from './worker'
-import { isNode } from './host-kind'
+import { isNode } from '../host-kind'
 
 /** Threads that all do what they are told, and answer together. A thread that fails or ends fails the whole. */
 export interface Pool {

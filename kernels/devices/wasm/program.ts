@@ -1,8 +1,8 @@
 import { bytesOf } from '../../../core'
-import { byteSize, placed, type Life } from '../../arena'
-import { donations } from '../../donations'
+import type { Work } from '../../donations'
+import { housing, type Home } from '../../housing'
 import type { Kernel } from '../../kernel'
-import type { BufferId, Plan, PlanBuffer } from '../../plan'
+import type { Plan, PlanBuffer } from '../../plan'
 import { addGemm, gemmField } from '../../emit/wasm/gemm'
 import { emitKernel } from '../../emit/wasm/kernel'
 import { ModuleBuilder } from '../../emit/wasm/module'
@@ -12,14 +12,6 @@ import { partsOfPlan, type GemmRun, type Part } from './parts'
 import { phasesOf, type Phase } from './phases'
 import { contractionWords, cutFor, tasksOf, type Op, type Task } from './tasks'
 import { callWords, type SgemmCall } from './blas-calls'
-
-/** Where a buffer lies: in memory that comes with each run, in the device's arena, or with the program. */
-export type Home =
-  | { readonly kind: 'input'; readonly input: number }
-  /** `over`: the donated input whose memory it may take, if nothing else holds that. */
-  | { readonly kind: 'output'; readonly over: number | undefined }
-  | { readonly kind: 'arena'; readonly offset: number }
-  | { readonly kind: 'constant'; readonly data: readonly number[] }
 
 /** A plan as WebAssembly: code, the words that drive it, and where everything lies. */
 export interface WasmProgram {
@@ -52,7 +44,7 @@ export interface CodeOptions {
 export const buildProgram = (plan: Plan, options: CodeOptions): WasmProgram => {
   const { parts, buffers } = partsOfPlan(plan)
   const phases = phasesOf(parts, buffers)
-  const { homes, arenaBytes } = housing(plan, buffers, phases)
+  const { homes, arenaBytes } = housing(plan, buffers, worksOf(phases), { allocatedBytes })
   const code = new CodeBook(options)
   const image = new Image()
   const argsOf = new Map<string, number>()
@@ -209,40 +201,10 @@ const layOut = (
   return { phaseAt, taskAt, opAt, counters }
 }
 
-const housing = (
-  plan: Plan,
-  buffers: readonly PlanBuffer[],
-  phases: readonly Phase[],
-): { readonly homes: readonly (Home | undefined)[]; readonly arenaBytes: number } => {
-  const homes = new Array<Home | undefined>(buffers.length).fill(undefined)
-  plan.inputs.forEach(({ buffer }, input) => (homes[buffer] = { kind: 'input', input }))
-  for (const { buffer, data } of plan.constants) homes[buffer] = { kind: 'constant', data }
-  const lives = new Map<BufferId, Life>()
-  phases.forEach((phase, at) => {
-    for (const part of phase.flatMap((g) => g.parts)) {
-      if (!lives.has(part.output)) lives.set(part.output, { from: at, to: at })
-      for (const b of [part.output, ...part.inputs]) {
-        const life = lives.get(b)
-        if (life !== undefined) lives.set(b, { from: life.from, to: at })
-      }
-    }
-  })
-  const works = phases.map((phase) =>
+/** A product leaves its sums where its output goes, before anything else is read: only maps may write over what they read. */
+const worksOf = (phases: readonly Phase[]): readonly (readonly Work[])[] =>
+  phases.map((phase) =>
     phase.flatMap((g) =>
       g.parts.map((p) => ({ ...p, mayOverwrite: p.run.kind === 'range' && p.run.kernel.reduce === undefined })),
     ),
   )
-  const inPlace = donations(plan, works)
-  for (const { buffer } of plan.outputs) {
-    lives.delete(buffer)
-    if (homes[buffer] !== undefined) continue
-    homes[buffer] = { kind: 'output', over: inPlace.get(buffer) }
-  }
-  const arena = placed(
-    lives,
-    buffers.map((b) => allocatedBytes(byteSize(b))),
-  )
-  // One that no part writes has no elements.
-  arena.offsetOf.forEach((offset, b) => (homes[b] ??= { kind: 'arena', offset: offset ?? 0 }))
-  return { homes, arenaBytes: arena.bytes }
-}

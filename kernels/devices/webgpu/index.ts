@@ -3,7 +3,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { bytesOf, sameAval, showAval, sizeOf, type Aval } from '../../../core'
 import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../../device'
 import type { Plan } from '../../plan'
-import { contractionOf, type Contraction } from '../../emit/contraction'
+import type { Contraction } from '../../emit/contraction'
 import { tileFor, type TileShape } from '../../emit/wgsl/matmul'
 import { Faulted, loadGpujs } from '../gpujs/engine'
 import { readHost, writeHost } from '../host'
@@ -154,7 +154,7 @@ const deviceOf = (
 
   const compile = async (plan: Plan): Promise<Executable> => {
     plan.buffers.forEach((b) => checkSize('compile', bytesFor(b.aval), memory, ` for ${showAval(b.aval)}`))
-    await tuner?.learn(productsOf(plan.kernels, contractionOf))
+    await tuner?.learn(productsOf(plan.kernels))
     const loaded = await LoadedProgram.load(machine, plan, buildProgram(plan, programOptions))
     const run = async (inputs: readonly Resident[]): Promise<readonly Resident[]> => {
       if (loaded.isDisposed) throw new Faulted(fault('run', 'a program that was not disposed', 'one that was'))

@@ -118,9 +118,7 @@ export class LoadedProgram {
     const seen = new Set<Cell>()
     for (const [i, { buffer }] of this.plan.inputs.entries()) {
       // One value in two inputs: a shader may bind both, and no memory may be bound twice.
-      places[buffer] = seen.has(cells[i]!)
-        ? await this.copied(cells[i]!, await make(buffer, copies), encoder)
-        : cells[i]!
+      places[buffer] = seen.has(cells[i]!) ? this.copied(cells[i]!, await make(buffer, copies), encoder) : cells[i]!
       seen.add(cells[i]!)
     }
     for (const [buffer, home] of homes.entries()) {
@@ -138,15 +136,15 @@ export class LoadedProgram {
       else if (over.holders === given.filter((cell) => cell === over).length) {
         over.holders += 1
         fresh.push(over)
-      } else places[input] = await this.copied(over, await make(buffer, fresh), encoder)
+      } else places[input] = this.copied(over, await make(buffer, fresh), encoder)
       places[buffer] = places[input]!
     }
     return places
   }
 
-  private copied(from: Cell, to: Cell, encoder: GpuCommandEncoder): Promise<Cell> {
+  private copied(from: Cell, to: Cell, encoder: GpuCommandEncoder): Cell {
     encoder.copyBufferToBuffer(from.range.buffer, from.range.offset, to.range.buffer, to.range.offset, to.range.size)
-    return Promise.resolve(to)
+    return to
   }
 
   private encode(first: GpuCommandEncoder, places: readonly (Cell | undefined)[]): void {

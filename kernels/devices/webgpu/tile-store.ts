@@ -1,4 +1,4 @@
-import { isNode } from '../wasm/host-kind'
+import { isNode } from '../host-kind'
 
 /** Where the tiles that were measured are kept: by product, for one adapter. */
 export interface TileStore {

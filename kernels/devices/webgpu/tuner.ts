@@ -1,5 +1,6 @@
-import { aval, bytesOf, sizeOf } from '../../../core'
-import type { Contraction, Operand } from '../../emit/contraction'
+import { bytesOf, sizeOf } from '../../../core'
+import { contractionOf, type Contraction, type Operand } from '../../emit/contraction'
+import { sumsOf } from '../../emit/places'
 import { emitMatmul, tileFor, tileShapes, type TileShape } from '../../emit/wgsl/matmul'
 import type { WgslLimits } from '../../emit/wgsl/program'
 import type { Kernel } from '../../kernel'
@@ -104,17 +105,8 @@ const signatureOf = ({ a, b, batch, m, n, k, axes }: Contraction): string => {
 }
 
 /** The products of kernels, their sums left in f32: what follows them is not measured. */
-export const productsOf = (
-  kernels: readonly Kernel[],
-  contractionOf: (kernel: Kernel) => Contraction | undefined,
-): readonly Product[] =>
+export const productsOf = (kernels: readonly Kernel[]): readonly Product[] =>
   kernels.flatMap((kernel) => {
-    if (contractionOf(kernel) === undefined) return []
-    const sums: Kernel = {
-      ...kernel,
-      key: `${kernel.key}:sums`,
-      output: aval('f32', ...kernel.output.shape),
-      body: { tag: 'acc', type: 'real', key: 'acc:real' },
-    }
-    return [{ kernel: sums, contraction: contractionOf(sums)! }]
+    const product = contractionOf(kernel)
+    return product === undefined ? [] : [{ kernel: sumsOf(kernel), contraction: { ...product, epilogue: undefined } }]
   })

@@ -1,7 +1,7 @@
 import { sizeOf, type Axis, type Index, type Scalar, type Term } from '../../../core'
 import type { Kernel } from '../../kernel'
 import { partsOf } from '../rebuild'
-import { Levels, Scope } from '../scope'
+import { After, Levels, Scope } from '../scope'
 import { flatten, type Flat } from './flat'
 import { asStored, elementType, formats, wordsOf } from './memory'
 import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
@@ -64,7 +64,7 @@ const declareElement = (kernel: Kernel, { length, roots }: Flat, shader: ShaderT
       lines.push(...before.lines[0]!, ...printLoop(kernel, loop, shader))
     }
   }
-  const after = new After(before)
+  const after = new After(before, 'let')
   const last = printer(kernel, shader, after, [])
   const result = asStored(roots.body, last.values.value(roots.body), kernel.output.dtype)
   lines.push(...after.lines[0]!, `return ${result};`)
@@ -138,16 +138,6 @@ const printLoop = (
     '  acc += part;',
     '}',
   ]
-}
-
-/** What stands before the loop is known after it as well. */
-class After extends Scope {
-  constructor(private readonly earlier: Scope) {
-    super(0, undefined, 'w', 'let')
-  }
-  override find(key: string): string | undefined {
-    return super.find(key) ?? this.earlier.find(key)
-  }
 }
 
 const workgroupId = '@builtin(workgroup_id) wg : vec3<u32>'
