@@ -87,12 +87,21 @@ export class LoadedProgram {
     const encoder = device.createCommandEncoder()
     const fresh: Cell[] = []
     const copies: Cell[] = []
+    let isBegun = false
     try {
+      await memory.growArena(this.program.arenaBytes) // another program may have lost it
       const places = await this.places(cells, [...given.values()], encoder, fresh, copies)
+      isBegun = true
       await (machine.timed ? this.measure(encoder, places) : this.encode(encoder, places))
       return this.results(places)
     } catch (error) {
       for (const cell of fresh) release(memory, cell)
+      // Nothing has been written: what was donated is its owner's again.
+      if (!isBegun)
+        for (const [value, cell] of given) {
+          cell.holders += 1
+          value.cell = cell
+        }
       throw error
     } finally {
       for (const cell of [...copies, ...given.values()]) release(memory, cell)

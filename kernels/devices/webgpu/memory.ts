@@ -30,7 +30,7 @@ export class GpuMemory {
   private growing: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly device: GpuDevice,
+    private readonly device: Pick<GpuDevice, 'pushErrorScope' | 'popErrorScope' | 'createBuffer'>,
     /** Bytes of one buffer, at most. */
     readonly block: number,
   ) {}
@@ -73,9 +73,14 @@ export class GpuMemory {
 
   private async growNow(bytes: number): Promise<void> {
     if (bytes <= this.arenaBytes) return
-    for (const b of this.blocks) this.destroy(b)
-    this.blocks = []
-    for (let at = 0; at < bytes; at += this.block) this.blocks.push(await this.create(Math.min(this.block, bytes - at)))
+    this.dropArena()
+    try {
+      for (let at = 0; at < bytes; at += this.block)
+        this.blocks.push(await this.create(Math.min(this.block, bytes - at)))
+    } catch (error) {
+      this.dropArena() // a program that needs less may still have one
+      throw error
+    }
   }
 
   /** Bytes of the arena; they lie in one block. */
@@ -87,6 +92,10 @@ export class GpuMemory {
   close(): void {
     for (const list of this.spare.values()) for (const range of list) this.destroy(range)
     this.spare.clear()
+    this.dropArena()
+  }
+
+  private dropArena(): void {
     for (const b of this.blocks) this.destroy(b)
     this.blocks = []
   }
