@@ -22,6 +22,8 @@ export interface Measures {
   readonly allocatedBytes: (bytes: number) => number
   /** No buffer crosses a multiple of it. Default: none. */
   readonly block?: number
+  /** Whether a buffer that work writes and reads needs memory at all. Default: each does. */
+  readonly isHoused?: (b: BufferId) => boolean
 }
 
 /**
@@ -32,7 +34,7 @@ export const housing = (
   plan: Plan,
   buffers: readonly PlanBuffer[],
   phases: readonly (readonly Work[])[],
-  { allocatedBytes, block = Infinity }: Measures,
+  { allocatedBytes, block = Infinity, isHoused = () => true }: Measures,
 ): Housing => {
   const homes = new Array<Home | undefined>(buffers.length).fill(undefined)
   plan.inputs.forEach(({ buffer }, input) => (homes[buffer] = { kind: 'input', input }))
@@ -43,13 +45,16 @@ export const housing = (
     lives.delete(buffer)
     homes[buffer] ??= { kind: 'output', over: inPlace.get(buffer) }
   }
+  for (const b of [...lives.keys()]) if (!isHoused(b)) lives.delete(b)
   const arena = placed(
     lives,
     buffers.map((b) => allocatedBytes(byteSize(b))),
     block,
   )
   // One that no work writes has no elements.
-  arena.offsetOf.forEach((offset, b) => (homes[b] ??= { kind: 'arena', offset: offset ?? 0 }))
+  arena.offsetOf.forEach((offset, b) => {
+    if (isHoused(b)) homes[b] ??= { kind: 'arena', offset: offset ?? 0 }
+  })
   return { homes, arenaBytes: arena.bytes }
 }
 

@@ -111,6 +111,7 @@ const deviceOf = (
   const tuner = store === undefined ? undefined : new Tuner(machine, wgsl, store)
   const programOptions = {
     limits: wgsl,
+    mostBuffers: limits['maxStorageBuffersPerShaderStage'] ?? 8,
     block: Math.min(memory.block, largestBlock),
     tileOf: (product: Contraction) => tile ?? tuner?.tileOf(product) ?? tileFor(product),
   }

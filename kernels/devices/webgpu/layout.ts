@@ -8,7 +8,7 @@ import { buildProgram, type ProgramOptions } from './program'
 export const largestBlock = 2 ** 30
 
 /** What adapters for training have; memory hardly depends on it. */
-const usual: ProgramOptions = { limits: { groupsPerAxis: 65535 }, block: largestBlock, tileOf: tileFor }
+const usual: ProgramOptions = { limits: { groupsPerAxis: 65535 }, mostBuffers: 8, block: largestBlock, tileOf: tileFor }
 
 /** Memory as this device lays it out: buffers of whole grains, one arena, results over what was donated. */
 export const webgpuLayout: Layout = {

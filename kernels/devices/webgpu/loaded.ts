@@ -193,12 +193,16 @@ export class LoadedProgram {
     })
     device.queue.submit([encoder.finish()])
     const times = await timer.collect()
-    dispatches.forEach(({ step }, i) => this.times.set(step, (this.times.get(step) ?? 0) + times[i]!))
+    const { times: byStep } = this
+    // The time of several steps in one dispatch is told of the last of them.
+    dispatches.forEach(({ steps }, i) =>
+      steps.forEach((step, k) => byStep.set(step, (byStep.get(step) ?? 0) + (k === steps.length - 1 ? times[i]! : 0))),
+    )
   }
 
-  private groupOf(i: number, { inputs, output }: Dispatch, places: readonly (Cell | undefined)[]): GpuBindGroup {
+  private groupOf(i: number, { buffers, output }: Dispatch, places: readonly (Cell | undefined)[]): GpuBindGroup {
     const shader = this.shaders[i]!
-    const ranges = shader.program.bindings.map((b) => this.rangeOf(b === 'output' ? output : inputs[b]!, places))
+    const ranges = shader.program.bindings.map((b) => this.rangeOf(b === 'output' ? output! : buffers[b]!, places))
     const last = this.bound[i]
     if (last !== undefined && last.ranges.every((r, k) => isSame(r, ranges[k]!))) return last.group
     const group = shader.bind(ranges)

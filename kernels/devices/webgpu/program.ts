@@ -1,27 +1,26 @@
-import type { Work } from '../../donations'
-import { contractionOf, type Contraction } from '../../emit/contraction'
-import { epilogueOf, sumsOf } from '../../emit/places'
-import { splitReduction } from '../../emit/split-reduction'
-import { emitWgsl } from '../../emit/wgsl/kernel'
+import type { Contraction } from '../../emit/contraction'
+import { emitGroup } from '../../emit/wgsl/group'
+import type { ShaderGroup } from '../../emit/wgsl/parts'
 import { emitMatmul, type TileShape } from '../../emit/wgsl/matmul'
-import { canStore } from '../../emit/wgsl/product'
-import { formats } from '../../emit/wgsl/memory'
 import type { WgslLimits, WgslProgram } from '../../emit/wgsl/program'
 import { housing, type Home } from '../../housing'
-import type { Kernel } from '../../kernel'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
 import { sizeOf } from '../../../core'
+import { groupsOf } from './groups'
 import { allocatedBytes } from './memory'
+import { partsOf, type Part } from './parts'
 
 /** One dispatch: a shader, and the buffers that its bindings hold. */
 export interface Dispatch {
   /** Equal keys are equal shaders. */
   readonly key: string
   readonly emit: () => WgslProgram
-  /** By slot of its kernel. */
-  readonly inputs: readonly BufferId[]
-  readonly output: BufferId
-  readonly step: number
+  /** By number of a binding. */
+  readonly buffers: readonly BufferId[]
+  /** What the binding 'output' holds, where there is one. */
+  readonly output?: BufferId
+  /** The steps whose work it does. */
+  readonly steps: readonly number[]
   readonly flops: number
 }
 
@@ -32,78 +31,78 @@ export interface GpuProgram {
   readonly arenaBytes: number
 }
 
-/** Part of a step: all of its kernel, or the sums and what follows them. */
-interface Part extends Work {
-  readonly step: number
-  /** `kernel`, where it is a product by tiles. */
-  readonly product: Contraction | undefined
-}
-
 /** What a program depends on beside its plan. */
 export interface ProgramOptions {
   readonly limits: WgslLimits
+  /** Buffers that one shader may bind. */
+  readonly mostBuffers: number
   /** Bytes of one block of the arena. */
   readonly block: number
   readonly tileOf: (product: Contraction) => TileShape
 }
 
-export const buildProgram = (plan: Plan, { limits, block, tileOf }: ProgramOptions): GpuProgram => {
+export const buildProgram = (plan: Plan, options: ProgramOptions): GpuProgram => {
+  const { limits, mostBuffers, block, tileOf } = options
   const { parts, buffers } = partsOf(plan)
-  const phases = parts.map((part) => [part]) // dispatches follow one another
-  const { homes, arenaBytes } = housing(plan, buffers, phases, { allocatedBytes, block })
-  const dispatches = parts.map((part): Dispatch => {
-    const { kernel, inputs, output, product, step } = part
+  const { groups, inside } = groupsOf(parts, buffers, mostBuffers, new Set(plan.outputs.map((o) => o.buffer)))
+  const phases = groups.map((g) => g.parts) // dispatches follow one another
+  const isHoused = (b: BufferId): boolean => !inside.has(b)
+  const { homes, arenaBytes } = housing(plan, buffers, phases, { allocatedBytes, block, isHoused })
+  /** The donated input whose memory an output takes. */
+  const overOf = (output: BufferId): BufferId | undefined => {
     const home = homes[output]
-    const over = home?.kind === 'output' && home.over !== undefined ? plan.inputs[home.over]!.buffer : undefined
+    return home?.kind === 'output' && home.over !== undefined ? plan.inputs[home.over]!.buffer : undefined
+  }
+
+  const productDispatch = ({ kernel, inputs, output, step }: Part, product: Contraction): Dispatch => {
     // A buffer that is read as several shapes is bound once.
     const same = inputs.map((b) => inputs.indexOf(b))
+    const over = overOf(output)
     const inPlace = over === undefined ? -1 : inputs.indexOf(over)
-    const options = { same, ...(inPlace < 0 ? {} : { inPlace }) }
-    const tile = product === undefined ? undefined : tileOf(product)
+    const sharing = { same, ...(inPlace < 0 ? {} : { inPlace }) }
+    const tile = tileOf(product)
     return {
       key: [kernel.key, JSON.stringify(tile), same.join(), inPlace].join('|'),
-      emit: () =>
-        product === undefined ? emitWgsl(kernel, limits, options) : emitMatmul(kernel, product, limits, options, tile),
-      inputs,
+      emit: () => emitMatmul(kernel, product, limits, sharing, tile),
+      buffers: inputs,
       output,
-      step,
+      steps: [step],
       flops: kernel.flops,
     }
+  }
+
+  const groupDispatch = (rows: number, members: readonly Part[]): Dispatch => {
+    const bound: BufferId[] = []
+    const memoryOf = (b: BufferId): number => {
+      const at = overOf(b) ?? b
+      return bound.includes(at) ? bound.indexOf(at) : bound.push(at) - 1
+    }
+    const group: ShaderGroup = {
+      rows,
+      parts: members.map(({ kernel, inputs, output }) => ({
+        kernel,
+        reads: inputs.map(memoryOf),
+        writes: memoryOf(output),
+      })),
+      memories: bound.map((b) => ({
+        dtype: buffers[b]!.aval.dtype,
+        size: sizeOf(buffers[b]!.aval.shape),
+        isBound: isHoused(b),
+      })),
+    }
+    const text = group.parts.map((p) => `${p.kernel.key}:${p.reads.join()}:${p.writes}`)
+    return {
+      key: [rows, ...text, group.memories.map((m) => Number(m.isBound)).join('')].join('|'),
+      emit: () => emitGroup(group, limits),
+      buffers: bound,
+      steps: [...new Set(members.map((p) => p.step))],
+      flops: members.reduce((sum, p) => sum + p.kernel.flops, 0),
+    }
+  }
+
+  const dispatches = groups.map(({ rows, parts: members }) => {
+    const product = members[0]!.product
+    return product === undefined ? groupDispatch(rows, members) : productDispatch(members[0]!, product)
   })
   return { dispatches, buffers, homes, arenaBytes }
-}
-
-const partsOf = (plan: Plan): { readonly parts: readonly Part[]; readonly buffers: readonly PlanBuffer[] } => {
-  const buffers = [...plan.buffers]
-  const temporary = (aval: PlanBuffer['aval']): BufferId => buffers.push({ aval, source: 'step' }) - 1
-  const forms = plan.kernels.map(formOf)
-  const parts = plan.steps.flatMap(({ kernel, inputs, output }, step): readonly Part[] => {
-    const form = forms[kernel]
-    if (form === undefined) return []
-    const { first, product, then } = form
-    if (then === undefined) return [{ step, kernel: first, product, inputs, output, mayOverwrite: true }]
-    const sums = temporary(first.output)
-    return [
-      { step, kernel: first, product, inputs, output: sums, mayOverwrite: false },
-      { step, kernel: then, product: undefined, inputs: [...inputs, sums], output, mayOverwrite: true },
-    ]
-  })
-  return { parts, buffers }
-}
-
-/** How a kernel is computed: by one shader, or by one that leaves sums and another that reads them from its last input. */
-interface Form {
-  readonly first: Kernel
-  /** `first`, where it is a product by tiles. */
-  readonly product: Contraction | undefined
-  readonly then: Kernel | undefined
-}
-
-/** undefined for a kernel without elements. */
-const formOf = (kernel: Kernel): Form | undefined => {
-  if (sizeOf(kernel.output.shape) === 0) return undefined
-  const product = contractionOf(kernel)
-  if (product === undefined) return { product, ...(splitReduction(kernel) ?? { first: kernel, then: undefined }) }
-  if (canStore(product, formats[kernel.output.dtype].perWord)) return { first: kernel, product, then: undefined }
-  return { first: sumsOf(kernel), product: { ...product, epilogue: undefined }, then: epilogueOf(kernel) }
 }

@@ -34,7 +34,8 @@ export class ShaderText {
 
   constructor(
     private readonly inputs: readonly { readonly dtype: DType; readonly size: number }[],
-    private readonly output: DType,
+    /** undefined: the shader writes slots. */
+    private readonly output: DType | undefined,
     private readonly sharing: Sharing,
   ) {}
 
@@ -66,11 +67,19 @@ export class ShaderText {
     return quad.load(`in${first}`, place)
   }
 
-  /** The statement that writes word `n` of the output. */
-  store(n: string, elements: readonly string[]): string {
-    const { word, uses } = formats[this.output]
+  /** The statement that writes word `n` of the output, or of a slot. */
+  store(n: string, elements: readonly string[], slot?: number): string {
+    const dtype = slot === undefined ? this.output! : this.inputs[slot]!.dtype
+    const { word, uses, type } = formats[dtype]
+    if (slot !== undefined) this.arrays.set(slot, type)
     if (uses.store !== undefined) this.uses(uses.store)
-    return `out[${n}] = ${word(elements)};`
+    return `${slot === undefined ? 'out' : `in${slot}`}[${n}] = ${word(elements)};`
+  }
+
+  /** A variable of workgroup memory; the same name again is the same variable. */
+  shared(name: string, type: string): void {
+    const text = `var<workgroup> ${name} : ${type};`
+    if (!this.declared.includes(text)) this.declared.unshift(text)
   }
 
   program(
@@ -83,9 +92,11 @@ export class ShaderText {
     // All are read_write: buffers of one allocation may be bound several times in one dispatch, all as storage.
     const binding = (n: number, name: string, type: string): string =>
       `@group(0) @binding(${n}) var<storage, read_write> ${name} : array<${type}>;`
+    const bindings = [...(this.output === undefined ? [] : (['output'] as const)), ...slots]
     const source = [
-      binding(0, 'out', formats[this.output].type),
-      ...slots.map((slot, i) => binding(i + 1, `in${slot}`, this.arrays.get(slot)!)),
+      ...bindings.map((b, i) =>
+        b === 'output' ? binding(i, 'out', formats[this.output!].type) : binding(i, `in${b}`, this.arrays.get(b)!),
+      ),
       functionsText(this.functions),
       ...this.declared,
       `@compute @workgroup_size(${workgroup.join(', ')})`,
@@ -93,7 +104,7 @@ export class ShaderText {
       ...lines.map((line) => `  ${line}`),
       '}',
     ]
-    return { source: source.filter((s) => s !== '').join('\n'), groups, bindings: ['output', ...slots] }
+    return { source: source.filter((s) => s !== '').join('\n'), groups, bindings }
   }
 }
 

@@ -10,8 +10,8 @@ export interface ValueContext {
   readonly levels: Levels
   /** The i32 variable of an axis. */
   readonly axis: (name: string) => string
-  /** A value in memory at an i32 place, as the type of the scalar. */
-  readonly load: (slot: number, place: Index, text: string) => string
+  /** A value in memory at an i32 place, as the type of the scalar. `print`: the text of another place made of the same axes. */
+  readonly load: (slot: number, place: Index, text: string, print: (x: Index) => string) => string
   /** The finished reduction. */
   readonly acc: string
   /** A function of functions.ts is called. */
@@ -83,7 +83,7 @@ export class WgslValues {
   private compute(s: Exclude<Scalar, { tag: 'const' | 'acc' }>): string {
     switch (s.tag) {
       case 'load':
-        return this.at.load(s.slot, s.index, this.index(s.index))
+        return this.at.load(s.slot, s.index, this.index(s.index), (x) => this.index(x))
       case 'index':
         return this.index(s.index)
       case 'unary':
@@ -156,7 +156,7 @@ export class WgslValues {
     const { fn, x, y } = s
     const real = x.type === 'real' || y.type === 'real'
     const [a, b] =
-      x.type === y.type
+      x.type === y.type && (x.type !== 'bool' || fn === 'eq')
         ? [this.value(x), this.value(y)]
         : real
           ? [this.as('real', x), this.as('real', y)]

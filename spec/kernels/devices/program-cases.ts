@@ -2,11 +2,14 @@ import * as E from 'fp-ts/Either'
 import {
   argmax,
   concat,
+  eq,
   exp,
   gelu,
   input,
   keyOf,
+  le,
   linear,
+  lt,
   mul,
   pad,
   randomBits,
@@ -84,6 +87,10 @@ export const programCases: Readonly<Record<string, readonly Expr[]>> = {
     reshape(tanh(x), [15, 4]),
     x,
   ],
+  'truth values in order': (() => {
+    const [low, high] = [lt(x, 0), lt(x, 0.5)]
+    return [lt(low, high), le(high, low), eq(low, high)]
+  })(),
   'random bits': [randomBits(keyOf(7), [3, 50])],
 }
 export const programTolerance = 2e-6 * 33
