@@ -27,8 +27,12 @@ export const PairConfig = closed(
 )
 export type PairConfig = t.TypeOf<typeof PairConfig>
 
-export const rematNames = ['none', 'layers'] as const
-/** What is computed again on the way back instead of being kept: nothing, or each encoder layer but for its input. */
+/** What is computed again on the way back, the least first. */
+export const rematNames = ['none', 'attention', 'layers'] as const
+/**
+ * What is computed again on the way back instead of being kept: nothing; what lies between queries, keys and values and their result, of T²
+ * elements a head (Dao et al. 2022, arXiv:2205.14135, §3.1, does the same inside of one kernel); or each encoder layer but for its input.
+ */
 export type Remat = (typeof rematNames)[number]
 
 /**

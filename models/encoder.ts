@@ -55,28 +55,6 @@ export const embed = (p: EncoderParams['embedding'], tokens: Expr, d: PassDropou
     return drop(d, 'embedding', d?.rate ?? 0)(layerNorm(p.norm)(x))
   })
 
-/**
- * Multi-head self-attention with one fused projection D -> 3D (recipe 1.6). h f32[B, T, D], bias f32[.., H, T, T] added to the
- * logits before the softmax.
- */
-export const selfAttention = (heads: number, p: LayerParams['attention'], h: Expr, bias: Expr, d: PassDropout): Expr =>
-  scope('attention', () => {
-    const [B, T, D] = h.aval.shape as readonly [number, number, number]
-    const qkv = reshape(linear(p.qkv)(h), [B, T, 3, heads, D / heads])
-    const part = (i: number): Expr =>
-      transpose(reshape(sliceAxis(qkv, 2, i, 1), [B, T, heads, D / heads]), [0, 2, 1, 3]) // [B, H, T, d]
-    const y = attention(part(0), part(1), part(2), { bias, drop: drop(d, 'attention', d?.attentionRate ?? 0) })
-    return linear(p.out)(reshape(transpose(y, [0, 2, 1, 3]), [B, T, D]))
-  })
-
-/** Post-LN encoder layer (Vaswani et al. 2017, arXiv:1706.03762, §3.1; recipe 1.6). h f32[B, T, D] -> f32[B, T, D]. */
-export const encoderLayer = (heads: number, p: LayerParams, h: Expr, bias: Expr, d: PassDropout): Expr => {
-  const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(heads, p.attention, h, bias, d))
-  const x = layerNorm(p.norm1)(add(h, attended))
-  const wide = scope('ffn', () => linear(p.ffn.out)(gelu(linear(p.ffn.in)(x)))) // [B, T, D], inner width 4D
-  return layerNorm(p.norm2)(add(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
-}
-
 /** `remat` of a function of one tree: every leaf is an argument of the region. */
 const rematTree =
   <T extends ExprTree>(f: (x: T) => Expr) =>
@@ -86,6 +64,51 @@ const rematTree =
       return f(mapExprs(x, () => held[i++]!))
     })(...exprLeaves(x))
 
+/** A pass with what its draws are numbered by as given: a region that reads these draws its masks again instead of keeping them. */
+const limbsOf = (d: PassDropout) => (d === null ? {} : { seed: { ...d.key.seed }, stream: { ...d.key.stream } })
+const withLimbs = (d: PassDropout, limbs: ReturnType<typeof limbsOf>): PassDropout =>
+  d && { ...d, key: { ...d.key, ...limbs } }
+
+/** How a layer is computed. */
+export interface LayerForm {
+  readonly heads: number
+  /** Logits, probabilities and their mask, of T² elements a head each, are made again on the way back. */
+  readonly attentionAgain?: boolean
+}
+
+/**
+ * Multi-head self-attention with one fused projection D -> 3D (recipe 1.6). h f32[B, T, D], bias f32[.., H, T, T] added to the
+ * logits before the softmax.
+ */
+export const selfAttention = (
+  { heads, attentionAgain = false }: LayerForm,
+  p: LayerParams['attention'],
+  h: Expr,
+  bias: Expr,
+  d: PassDropout,
+): Expr =>
+  scope('attention', () => {
+    const [B, T, D] = h.aval.shape as readonly [number, number, number]
+    const qkv = reshape(linear(p.qkv)(h), [B, T, 3, heads, D / heads])
+    const part = (i: number): Expr =>
+      transpose(reshape(sliceAxis(qkv, 2, i, 1), [B, T, heads, D / heads]), [0, 2, 1, 3]) // [B, H, T, d]
+    const reads = { q: part(0), k: part(1), v: part(2), bias, limbs: limbsOf(d) }
+    const attend = (x: typeof reads): Expr => {
+      const own = withLimbs(d, x.limbs)
+      return attention(x.q, x.k, x.v, { bias: x.bias, drop: drop(own, 'attention', own?.attentionRate ?? 0) })
+    }
+    const y = (attentionAgain ? rematTree(attend) : attend)(reads)
+    return linear(p.out)(reshape(transpose(y, [0, 2, 1, 3]), [B, T, D]))
+  })
+
+/** Post-LN encoder layer (Vaswani et al. 2017, arXiv:1706.03762, §3.1; recipe 1.6). h f32[B, T, D] -> f32[B, T, D]. */
+export const encoderLayer = (form: LayerForm, p: LayerParams, h: Expr, bias: Expr, d: PassDropout): Expr => {
+  const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(form, p.attention, h, bias, d))
+  const x = layerNorm(p.norm1)(add(h, attended))
+  const wide = scope('ffn', () => linear(p.ffn.out)(gelu(linear(p.ffn.in)(x)))) // [B, T, D], inner width 4D
+  return layerNorm(p.norm2)(add(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
+}
+
 /**
  * The encoder over embedded tokens. tokens f32[B, T, D] -> f32[B, T, D]. `isToken` bool[B, T], if given, is false at padding,
  * which no position then attends to.
@@ -94,14 +117,13 @@ export const encoder = (config: PairModel, p: EncoderParams, tokens: Expr, d: Pa
   const length = tokens.aval.shape[1]!
   const position = relativeBias(p.relativeBias, length, config.maxDistance) // [H, T, T]
   const bias = isToken === undefined ? position : add(position, where(expandDims(expandDims(isToken, 1), 1), 0, -1e9)) // [B, 1, 1, T]
-  // What draws are numbered by is read too: masks are drawn again, not kept.
-  const limbs = d === null ? {} : { seed: { ...d.key.seed }, stream: { ...d.key.stream } }
+  const form = { heads: config.heads, attentionAgain: config.remat === 'attention' }
   let h = embed(p.embedding, tokens, d)
   for (let i = 0; i < Object.keys(p.layers).length; i++) {
     const name = layerName(i)
-    const reads = { h, bias, limbs, layer: p.layers[name]! }
+    const reads = { h, bias, limbs: limbsOf(d), layer: p.layers[name]! }
     const layer = (x: typeof reads): Expr =>
-      encoderLayer(config.heads, x.layer, x.h, x.bias, d && { ...d, key: { ...foldIn(d.key, name), ...x.limbs } })
+      encoderLayer(form, x.layer, x.h, x.bias, withLimbs(d && { ...d, key: foldIn(d.key, name) }, x.limbs))
     h = scope(name, () => (config.remat === 'layers' ? rematTree(layer) : layer)(reads))
   }
   return h

@@ -51,18 +51,19 @@ const stepPlan = (remat: Remat, precision: ComputeDType = 'f32'): Plan => {
 describe('models/remat', (test) => {
   for (const [name, objective] of Object.entries({ tNlrV5, mlm }))
     for (const precision of ['f32', 'f16'] as const)
-      test(`${name} in ${precision}: loss and gradients of recomputed layers are those of kept ones, bit for bit, dropout included`, () => {
-        const [kept, again] = (['none', 'layers'] as const).map((remat) =>
-          numbers(derived(lossOf(objective, precision, remat))),
-        )
-        for (const [i, [path, want]] of kept!.entries()) {
-          const [, got] = again![i]!
-          // In halves the bias of all layers is rounded once where they are kept, so that its cotangents add up in halves; else in f32.
-          if (precision === 'f16' && path.endsWith('/relativeBias'))
-            assertClose(got, want, { tolerance: 2 ** -10, label: path })
-          else assert.equal(got, want, path)
-        }
-      })
+      for (const what of ['attention', 'layers'] as const)
+        test(`${name} in ${precision}: loss and gradients of recomputed ${what} are those of kept ones, bit for bit, dropout included`, () => {
+          const [kept, again] = (['none', what] as const).map((remat) =>
+            numbers(derived(lossOf(objective, precision, remat))),
+          )
+          for (const [i, [path, want]] of kept!.entries()) {
+            const [, got] = again![i]!
+            // In halves the bias of all layers is rounded once where they are kept, so that its cotangents add up in halves; else in f32.
+            if (precision === 'f16' && path.endsWith('/relativeBias'))
+              assertClose(got, want, { tolerance: 2 ** -10, label: path })
+            else assert.equal(got, want, path)
+          }
+        })
 
   test('each layer of the encoders that are differentiated is computed again, and none where none is asked for', () => {
     const fenced = (objective: Objective<PairParams>, remat: Remat): readonly string[] => {
@@ -73,6 +74,7 @@ describe('models/remat', (test) => {
     const both = ['aux', 'main'].flatMap((of) => ['layer00', 'layer01'].map((layer) => `${of}/${layer}`))
     assert.equal(fenced(tNlrV5, 'layers'), both)
     assert.equal(fenced(mlm, 'layers'), both.slice(0, 2))
+    assert.equal(fenced(tNlrV5, 'attention'), both)
     assert.equal(fenced(tNlrV5, 'none'), [])
   })
 
@@ -82,6 +84,7 @@ describe('models/remat', (test) => {
         (e) => e.op.name === 'threefry' && e.path.some((name) => name.startsWith('layer')),
       ).length
     assert.is(draws('none'), 6) // three in each of two layers
+    assert.is(draws('attention'), 8) // attention's own
     assert.is(draws('layers'), 12)
   })
 
@@ -101,6 +104,16 @@ describe('models/remat', (test) => {
       assert.ok(again.cost.peakBytes < kept.cost.peakBytes, `${again.cost.peakBytes} of ${kept.cost.peakBytes}`)
       assert.ok(again.cost.flops > kept.cost.flops && again.cost.flops < 1.5 * kept.cost.flops)
     })
+
+  test('between nothing and layers: attention is computed again for few FLOPs', () => {
+    const { none, attention, layers } = {
+      none: stepPlan('none').cost,
+      attention: stepPlan('attention').cost,
+      layers: stepPlan('layers').cost,
+    }
+    assert.ok(layers.workBytes < attention.workBytes && attention.workBytes < none.workBytes)
+    assert.ok(layers.flops > attention.flops && attention.flops > none.flops)
+  })
 
   test('the fused plan of recomputed layers has the same numbers as the expression', () => {
     const named = holes('params', parameterAvals(deep)) as PairParams

@@ -70,7 +70,7 @@ const describe = (
   print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step`)
   if (microBatch !== batch)
     print(`${microBatch} rows at once: the gradients of ${batch / microBatch} micro-batches are added up`)
-  if (remat !== 'none') print(`${remat} are computed again on the way back`)
+  if (remat !== 'none') print(`${remat === 'layers' ? 'layers are' : 'attention is'} computed again on the way back`)
   print('\nparameters')
   for (const { part, parameters: n } of parameters.parts) print(`  ${part.padEnd(24)} ${count(n).padStart(9)}`)
   print(`  ${'main model'.padEnd(24)} ${count(parameters.main).padStart(9)}   token table, main encoder, its heads`)

@@ -21,9 +21,9 @@ export interface Fitted<C extends StepCost = StepCost> {
 }
 
 /**
- * The fastest way to cut a step so that its predicted peak is at most `memory` GB of 1e9 bytes. With nothing recomputed as many rows at once
- * as fit, else with layers recomputed as many as fit then: of the two, the step of fewer FLOPs. Each try plans a step (seconds for base), so
- * that rows are bisected.
+ * The fastest way to cut a step so that its predicted peak is at most `memory` GB of 1e9 bytes. For nothing recomputed, for attention and
+ * for layers as many rows at once as fit: of these, the step of fewest FLOPs. Each try plans a step (seconds for base), so that rows are
+ * bisected.
  * left  what cannot be built; or that nothing fits, with the least that was predicted
  */
 export const chooseFit = <C extends StepCost>(
@@ -69,7 +69,7 @@ const tooLarge = ({ memory, microBatch, remat }: FitSettings, seen: readonly Fit
   const { fit, cost } = [...seen].sort((a, b) => a.cost.peakBytes - b.cost.peakBytes)[0]!
   const given = [
     ...(microBatch === undefined ? [] : ['no --micro-batch']),
-    ...(remat === 'none' ? ['--remat layers'] : []),
+    ...(remat === undefined || remat === 'layers' ? [] : ['--remat layers']),
   ]
   return badInput(
     '--memory',

@@ -39,6 +39,7 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
   for (const [name, more, chosen] of [
     ['2 rows at once', ['--micro-batch', '2'], { microBatch: 2, remat: 'none' }],
     ['1 row, layers recomputed', ['--micro-batch', '1', '--remat', 'layers'], { microBatch: 1, remat: 'layers' }],
+    ['attention recomputed', ['--micro-batch', '4', '--remat', 'attention'], { microBatch: 4, remat: 'attention' }],
   ] as const)
     test(`${name}: the run of the whole batch, its log and its held-out figures`, async () => {
       await whole
@@ -76,7 +77,7 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
       [['--micro-batch', '3'], /microBatch: expected a divisor of batch = 4, got 3/],
       [['--micro-batch', '8'], /microBatch: expected a divisor of batch = 4, got 8/],
       [['--micro-batch', '0'], /microBatch: expected/],
-      [['--remat', 'all'], /remat: expected none \| layers, got "?all/],
+      [['--remat', 'all'], /remat: expected none \| attention \| layers, got "?all/],
       [['--memory', '-1'], /memory: expected/],
     ] as const) {
       const { code, stderr, stdout } = await run('refused', ...more)
@@ -146,7 +147,7 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
     assert.is(tight.code, 0, tight.stderr)
     const { microBatch, remat, memory } = configOf('tight')
     assert.is(memory, 0.0012)
-    assert.ok((microBatch as number) < 16 || remat === 'layers')
+    assert.ok((microBatch as number) < 16 || remat !== 'none')
     assert.match(
       tight.stderr,
       new RegExp(
@@ -157,7 +158,7 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
     assert.is(code, 2, stderr)
     assert.match(
       stderr,
-      /--memory: expected a step in at most 0.0001 GB, got .* GB at the least, with --micro-batch \d+ --remat (none|layers)/,
+      /--memory: expected a step in at most 0.0001 GB, got .* GB at the least, with --micro-batch \d+ --remat (none|attention|layers)/,
     )
     assert.match(stderr, /help: what takes less: a shorter --seq, a smaller --vocab or --preset, --precision f16/)
     assert.is(existsSync(join(folder, 'no')), false)
