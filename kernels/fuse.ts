@@ -16,7 +16,9 @@ export interface FusionLimits {
   readonly maxWeight: number
 }
 
-const views = new Set(['reshape', 'transpose', 'slice', 'repeat'])
+const views = new Set(['reshape', 'transpose', 'slice', 'repeat', 'fence'])
+/** What a node's elements are made of: a fence is its first input, and only waits for the second. */
+const readsIn = (e: Expr): readonly Expr[] => (e.op.name === 'fence' ? e.inputs.slice(0, 1) : e.inputs)
 /** Ops that read their inputs in an order of their own: what they read is stored, unless it is a view or costs nothing. */
 const scattered = new Set(['segmentSum', 'searchSorted', 'sortRank', 'invertPermutation', 'countLess'])
 /** Work of one element in additions, measured roughly on CPU and GPU alike; 1 where not named. */
@@ -86,8 +88,8 @@ export const fuse = (order: readonly Expr[], outputs: ReadonlySet<Expr>, limits:
     // What lies above the buffer is made from it wherever it is read.
     for (const x of chain.slice(0, chain.indexOf(narrowest)).reverse()) {
       open.delete(x)
-      weight.set(x, weightOf(x) + x.inputs.reduce((sum, y) => sum + weightIn(y), 0))
-      reads.set(x, unionOf(x.inputs, readsOf))
+      weight.set(x, weightOf(x) + readsIn(x).reduce((sum, y) => sum + weightIn(y), 0))
+      reads.set(x, unionOf(readsIn(x), readsOf))
     }
   }
   const weightIn = (x: Expr): number => (stored.has(x) ? 1 : weight.get(x)!)
@@ -107,19 +109,19 @@ export const fuse = (order: readonly Expr[], outputs: ReadonlySet<Expr>, limits:
       })
     // A product reads each element many times, and finds it ready only in a buffer.
     if (e.op.name === 'matmul') for (const x of e.inputs) storeCastUnder(x, stored, store)
-    const inlined = new Set<Expr>()
-    let arrays = unionOf(e.inputs, readsOf)
+    let arrays = unionOf(readsIn(e), readsOf)
     while (arrays.size > limits.maxInputs) {
-      const widest = e.inputs.filter((x) => !stored.has(x)).sort((a, b) => readsOf(b).size - readsOf(a).size)[0]
+      const widest = readsIn(e)
+        .filter((x) => !stored.has(x))
+        .sort((a, b) => readsOf(b).size - readsOf(a).size)[0]
       if (widest === undefined || readsOf(widest).size <= 1) break
       store(widest)
-      arrays = unionOf(e.inputs, readsOf)
+      arrays = unionOf(readsIn(e), readsOf)
     }
-    for (const x of e.inputs) if (!stored.has(x)) inlined.add(x)
-    const total = weightOf(e) + e.inputs.reduce((sum, x) => sum + weightIn(x), 0)
+    const total = weightOf(e) + readsIn(e).reduce((sum, x) => sum + weightIn(x), 0)
     weight.set(e, isFree(e) ? 0 : total)
     reads.set(e, arrays)
-    const [hangs] = e.inputs.flatMap((x) => (!stored.has(x) && open.has(x) ? [open.get(x)!] : []))
+    const [hangs] = readsIn(e).flatMap((x) => (!stored.has(x) && open.has(x) ? [open.get(x)!] : []))
     if (lowered.kind === 'reduce') {
       if (stored.has(e)) continue
       if (users.length === 1 && limits.maxWeight > 0) open.set(e, e)
@@ -176,7 +178,7 @@ const closeOpenInputs = (
   open: Map<Expr, Expr>,
   store: (x: Expr) => void,
 ): void => {
-  const hanging = [...new Set(e.inputs)].filter((x) => open.has(x))
+  const hanging = [...new Set(readsIn(e))].filter((x) => open.has(x))
   if (hanging.length === 0) return
   const work = (x: Expr): number => {
     const reduction = facts.get(open.get(x)!)!
@@ -209,7 +211,7 @@ const unionOf = (inputs: readonly Expr[], readsOf: (x: Expr) => ReadonlySet<Expr
 const collectFacts = (order: readonly Expr[]): ReadonlyMap<Expr, Facts> => {
   const users = new Map<Expr, Expr[]>()
   for (const e of order)
-    for (const x of new Set(e.inputs)) {
+    for (const x of new Set(readsIn(e))) {
       const list = users.get(x)
       if (list === undefined) users.set(x, [e])
       else list.push(e)
