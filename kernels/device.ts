@@ -29,12 +29,18 @@ export interface Resident {
 
 export type HostArray = Float32Array | Float64Array | Int32Array | Uint8Array
 
+/** What some steps of a plan took together: those that a device computes as one. A step may be in several. */
+export interface Timing {
+  readonly steps: readonly number[]
+  readonly ms: number
+}
+
 /** A plan made ready to run. `run` frees donated inputs at their last use; all other inputs stay the caller's. */
 export interface Executable {
   readonly plan: Plan
   readonly run: (inputs: readonly Resident[]) => TaskEither<DeviceFault, readonly Resident[]>
-  /** Milliseconds by step of the plan, of all runs so far together, where the device was opened to measure them. */
-  readonly stepMs?: () => ReadonlyMap<number, number>
+  /** Where the time of all runs so far went, where the device was opened to measure it. */
+  readonly timings?: () => readonly Timing[]
   /** Release compiled kernels and constants. */
   readonly dispose: () => void
 }

@@ -68,7 +68,7 @@ export interface StepLogged {
 /** A compiled training step on a device, and the ways into and out of its state. */
 export interface Trainer {
   /** What a step runs, in order, and how long each of its kernels took so far, where the device measures. */
-  readonly programs: readonly (PlannedProgram & Pick<Runner, 'stepMs'>)[]
+  readonly programs: readonly (PlannedProgram & Pick<Runner, 'timings'>)[]
   /** Fresh parameters, and the optimizer's first state made on the device. */
   readonly start: (params: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
   /** The state of a checkpoint. */
@@ -106,7 +106,7 @@ export const openTrainer =
       programs: programs.right.map(({ runner, ...program }) => ({
         ...program,
         plan: runner.plan,
-        stepMs: runner.stepMs,
+        timings: runner.timings,
       })),
       avals,
       dispose: () => programs.right.forEach(({ runner }) => runner.dispose()),

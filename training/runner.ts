@@ -23,7 +23,7 @@ export interface Runner {
   readonly plan: Plan
   readonly run: (values: Values) => TE.TaskEither<DeviceFault, Values>
   /** See Executable. */
-  readonly stepMs?: (() => ReadonlyMap<number, number>) | undefined
+  readonly timings?: Executable['timings'] | undefined
   readonly dispose: () => void
 }
 
@@ -41,7 +41,7 @@ export const prepare = (device: Device, build: () => Program): TE.TaskEither<Run
 
 const runnerOf = (device: Device, plan: Plan, executable: Executable): Runner => ({
   plan,
-  stepMs: executable.stepMs,
+  timings: executable.timings,
   dispose: executable.dispose,
   run: (values) => {
     const inputs: Resident[] = []

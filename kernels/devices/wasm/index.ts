@@ -23,7 +23,7 @@ export interface WasmOptions {
   readonly fused?: boolean
   /** Who computes matrix products: the machine's BLAS, our own code, or (`auto`) the first of these that is there. */
   readonly matmul?: MatmulChoice
-  /** Measure every step: `stepMs` of an executable then tells where its runs' time went, all threads together. */
+  /** Measure every step: `timings` of an executable then tells where its runs' time went, all threads together. */
   readonly timed?: boolean
 }
 
@@ -162,7 +162,7 @@ const compilePlan = async (machine: Machine, plan: Plan, options: CodeOptions): 
   const loaded = await LoadedProgram.load(machine, plan, program)
   return {
     plan,
-    ...(machine.timed ? { stepMs: () => loaded.times } : {}),
+    ...(machine.timed ? { timings: () => [...loaded.times].map(([step, ms]) => ({ steps: [step], ms })) } : {}),
     dispose: () => loaded.dispose(),
     run: (inputs) => async () => {
       if (loaded.isDisposed) return E.left(fault('run', 'a program that was not disposed', 'one that was'))

@@ -29,7 +29,7 @@ export interface WebgpuOptions {
   readonly tile?: TileShape
   /** Measure tiles on this GPU, and where to remember them (a folder; by default the user's cache). Default: on a real GPU. */
   readonly tune?: boolean | { readonly folder: string }
-  /** Measure every dispatch by the GPU's clock: `stepMs` of an executable then tells where its runs' time went. */
+  /** Measure every dispatch by the GPU's clock: `timings` of an executable then tells where its runs' time went. */
   readonly timed?: boolean
 }
 
@@ -173,7 +173,7 @@ const deviceOf = (
     return {
       plan,
       run: (inputs) => () => attempt('run', reports, () => run(inputs)),
-      ...(machine.timed ? { stepMs: () => loaded.times } : {}),
+      ...(machine.timed ? { timings: () => loaded.timings } : {}),
       dispose: () => loaded.dispose(),
     }
   }

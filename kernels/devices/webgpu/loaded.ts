@@ -1,4 +1,5 @@
 import { byteSize } from '../../arena'
+import type { Timing } from '../../device'
 import type { BufferId, Plan } from '../../plan'
 import { writeHost } from '../host'
 import type { GpuMemory } from './memory'
@@ -32,8 +33,8 @@ interface Bound {
 export class LoadedProgram {
   private readonly bound: (Bound | undefined)[]
   isDisposed = false
-  /** Milliseconds by step of the plan, summed over runs. */
-  readonly times = new Map<number, number>()
+  /** Milliseconds by dispatch, summed over runs. */
+  private readonly ms: number[]
 
   private constructor(
     private readonly machine: Machine,
@@ -43,6 +44,7 @@ export class LoadedProgram {
     private readonly constants: ReadonlyMap<BufferId, Cell>,
   ) {
     this.bound = program.dispatches.map(() => undefined)
+    this.ms = program.dispatches.map(() => 0)
   }
 
   static async load(machine: Machine, plan: Plan, program: GpuProgram): Promise<LoadedProgram> {
@@ -193,11 +195,11 @@ export class LoadedProgram {
     })
     device.queue.submit([encoder.finish()])
     const times = await timer.collect()
-    const { times: byStep } = this
-    // The time of several steps in one dispatch is told of the last of them.
-    dispatches.forEach(({ steps }, i) =>
-      steps.forEach((step, k) => byStep.set(step, (byStep.get(step) ?? 0) + (k === steps.length - 1 ? times[i]! : 0))),
-    )
+    times.forEach((ms, i) => (this.ms[i]! += ms))
+  }
+
+  get timings(): readonly Timing[] {
+    return this.program.dispatches.map(({ steps }, i) => ({ steps, ms: this.ms[i]! }))
   }
 
   private groupOf(i: number, { buffers, output }: Dispatch, places: readonly (Cell | undefined)[]): GpuBindGroup {

@@ -108,19 +108,23 @@ export const measureStep = async (device, { model, rows, batch, seq, precision, 
 /** Milliseconds in one step by name of kernel, with what they compute and move. */
 const kernelTimes = (trainer, steps) => {
   const rows = new Map()
-  for (const { plan, times, stepMs } of trainer.programs) {
-    if (stepMs === undefined) return undefined
-    const measured = stepMs()
-    plan.steps.forEach(({ kernel, inputs, output }, i) => {
-      const { name, flops } = plan.kernels[kernel]
+  for (const { plan, times, timings } of trainer.programs) {
+    if (timings === undefined) return undefined
+    const counted = new Set()
+    for (const timing of timings()) {
+      const kernelOf = (i) => plan.kernels[plan.steps[i].kernel]
+      const name = timing.steps.map((i) => kernelOf(i).name).join(' | ')
       const row = rows.get(name) ?? { name, ms: 0, flops: 0, bytes: 0, runs: 0 }
-      const bytes = [...inputs, output].reduce((n, b) => n + bytesIn(plan.buffers[b].aval), 0)
-      row.ms += (measured.get(i) ?? 0) / steps
-      row.flops += flops * times
-      row.bytes += bytes * times
-      row.runs += times
+      // A step may take two dispatches: what it does is counted once. So is what steps of one dispatch hand on.
+      const fresh = timing.steps.filter((i) => !counted.has(i))
+      fresh.forEach((i) => counted.add(i))
+      const touched = new Set(fresh.flatMap((i) => [...plan.steps[i].inputs, plan.steps[i].output]))
+      row.ms += timing.ms / steps
+      row.flops += fresh.reduce((n, i) => n + kernelOf(i).flops, 0) * times
+      row.bytes += [...touched].reduce((n, b) => n + bytesIn(plan.buffers[b].aval), 0) * times
+      row.runs += fresh.length > 0 ? times : 0
       rows.set(name, row)
-    })
+    }
   }
   return [...rows.values()].sort((a, b) => b.ms - a.ms)
 }
