@@ -2,10 +2,8 @@ import type { Axis } from '../../../core'
 import type { Kernel } from '../../kernel'
 import type { Contraction, Operand } from '../contraction'
 import type { Rewriter } from '../rebuild'
-import { Levels, Scope } from '../scope'
-import { areSideBySide, checkPlace, declareFinish, declareFlush, namesOf, otherReads } from './product'
+import { areSideBySide, declareFinish, declareFlush, declareRead, movesAlong, namesOf, otherReads } from './product'
 import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
-import { WgslValues } from './values'
 
 /** Rows, columns and steps of k that a workgroup holds, and the rows and columns of them that one thread computes. */
 export interface TileShape {
@@ -111,7 +109,9 @@ export const emitMatmul = (
     tile,
     threads,
     rows: tile.rows / tm,
+    columns: tile.columns,
     rowOf: (r) => `row + (${r}) * 4`,
+    columnOf: (c) => `column + ${c}`,
     staged: (at) => `tiles[(${at}) / 4][(${at}) % 4]`,
   })
   rowsOfThread.forEach(({ quad, lane, name }) => {
@@ -158,8 +158,6 @@ const sideOf = (
   depth: number,
   threads: number,
 ): Side => {
-  const moves = (axes: readonly Axis[]): boolean =>
-    operand.index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === axes.at(-1)?.name)
   const quads = size / 4
   return {
     name,
@@ -170,12 +168,12 @@ const sideOf = (
     stride: quads + 1,
     perThread: (quads * depth) / threads,
     threads,
-    alongK: moves(along) && !moves(free),
+    alongK: movesAlong(operand, along) && !movesAlong(operand, free),
     depth,
   }
 }
 
-const upper = (name: string): string => name.toUpperCase()
+const upper = (name: 'a' | 'b'): 'A' | 'B' => (name === 'a' ? 'A' : 'B')
 
 const declareSide = (
   kernel: Kernel,
@@ -186,27 +184,10 @@ const declareSide = (
   isVector: boolean,
 ): void => {
   const { name, operand, extent, depth } = side
-  const free = name === 'a' ? 'i' : 'j'
-  const scope = new Scope(0, undefined, 'v', 'let')
-  const values = new WgslValues({
-    scope,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: () => '',
-    acc: '',
-    uses: shader.uses,
-  })
-  const place = names.index(operand.index)
-  checkPlace(kernel, operand.slot, place)
-  const text = values.index(place)
-  shader.declare(
-    [
-      `fn read${upper(name)}(b : i32, ${free} : i32, k : i32) -> ${isVector ? 'vec4<f32>' : 'f32'} {`,
-      ...scope.lines[0]!.map((l) => `  ${l}`),
-      `  return ${isVector ? shader.loadQuad(operand.slot, text) : shader.load(operand.slot, text)};`,
-      '}',
-    ].join('\n'),
-  )
+  const [type, load] = isVector
+    ? (['vec4<f32>', (slot: number, place: string) => shader.loadQuad(slot, place)] as const)
+    : (['f32', (slot: number, place: string) => shader.load(slot, place)] as const)
+  declareRead(kernel, shader, upper(name), operand, names, type, load)
   const at = (c: number, last: number): string => {
     const place = c === 0 ? 'at' : `at + ${c}`
     return `read${upper(name)}(b, ${extent % (side.quads * 4) === 0 ? place : `min(${place}, ${last})`}, step)`

@@ -7,21 +7,29 @@ interface Format {
   readonly perWord: number
   /** The element `n` (an i32) of `array`, as the scalar that it is. */
   readonly load: (array: string, n: string) => string
-  /** Four elements from `n`, a multiple of 4, on, out of an array of `quad` type: a vec4<f32>. */
-  readonly quad?: { readonly type: string; readonly load: (array: string, n: string) => string }
+  /** The bits of element `n` of a narrow float: a u32. */
+  readonly bits?: (array: string, n: string) => string
+  /** Four elements from `n`, a multiple of 4, on, out of an array of `quad` type: a vec4<f32>, or as they lie. */
+  readonly quad?: {
+    readonly type: string
+    readonly load: (array: string, n: string) => string
+    readonly bits: (array: string, n: string) => string
+  }
   /** A word made of `perWord` elements. */
   readonly word: (elements: readonly string[]) => string
   readonly uses: { readonly load?: string; readonly quad?: string; readonly store?: string }
 }
 
+const halfBits = (array: string, n: string): string =>
+  `(${array}[u32(${n}) >> 1u] >> ((u32(${n}) & 1u) << 4u)) & 0xffffu`
+const fourOf = (array: string, n: string): string => `${array}[u32(${n}) >> 2u]`
+
 const halves = (name: 'f16' | 'bf16'): Format => ({
   type: 'u32',
   perWord: 2,
-  load: (array, n) => `${name}Value((${array}[u32(${n}) >> 1u] >> ((u32(${n}) & 1u) << 4u)) & 0xffffu)`,
-  quad: {
-    type: 'vec2<u32>',
-    load: (array, n) => `${name}Quad(${array}[u32(${n}) >> 2u])`,
-  },
+  load: (array, n) => `${name}Value(${halfBits(array, n)})`,
+  bits: halfBits,
+  quad: { type: 'vec2<u32>', load: (array, n) => `${name}Quad(${fourOf(array, n)})`, bits: fourOf },
   word: ([low, high]) => `${name}Bits(${low}) | (${name}Bits(${high}) << 16u)`,
   uses: { load: `${name}Value`, quad: `${name}Quad`, store: `${name}Bits` },
 })
@@ -30,9 +38,7 @@ const whole = (type: 'f32' | 'i32'): Format => ({
   type,
   perWord: 1,
   load: (array, n) => `${array}[${n}]`,
-  ...(type === 'f32'
-    ? { quad: { type: 'vec4<f32>', load: (array: string, n: string) => `${array}[u32(${n}) >> 2u]` } }
-    : {}),
+  ...(type === 'f32' ? { quad: { type: 'vec4<f32>', load: fourOf, bits: fourOf } } : {}),
   word: ([x]) => x!,
   uses: {},
 })

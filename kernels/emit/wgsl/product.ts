@@ -56,12 +56,48 @@ export const areSideBySide = (
   )
 }
 
-export const checkPlace = (kernel: Kernel, slot: number, x: Index): void => {
+/** Whether neighbours along some axes are neighbours in memory. */
+export const movesAlong = ({ index }: Operand, axes: readonly Axis[]): boolean =>
+  index.terms.some((t) => t.coef === 1 && t.atom.tag === 'axis' && t.atom.name === axes.at(-1)?.name)
+
+const checkPlace = (kernel: Kernel, slot: number, x: Index): void => {
   const { size } = kernel.inputs[slot]!
   if (!(x.min >= 0 && x.max < size))
     throw new Error(
       `internal: ${kernel.name}: reads slot ${slot} of ${size} elements at [${x.min}, ${x.max}] (${x.key})`,
     )
+}
+
+/** `readA(b, i, k)` or `readB(b, j, k)`: what `load` makes of the place of an operand's element. */
+export const declareRead = (
+  kernel: Kernel,
+  shader: ShaderText,
+  name: 'A' | 'B',
+  { slot, index }: Operand,
+  names: Rewriter,
+  type: string,
+  load: (slot: number, place: string) => string,
+): void => {
+  const scope = new Scope(0, undefined, 'v', 'let')
+  const values = new WgslValues({
+    scope,
+    levels: new Levels([]),
+    axis: (axis) => axis,
+    load: () => '',
+    acc: '',
+    uses: shader.uses,
+  })
+  const place = names.index(index)
+  checkPlace(kernel, slot, place)
+  const text = values.index(place)
+  shader.declare(
+    [
+      `fn read${name}(b : i32, ${name === 'A' ? 'i' : 'j'} : i32, k : i32) -> ${type} {`,
+      ...scope.lines[0]!.map((l) => `  ${l}`),
+      `  return ${load(slot, text)};`,
+      '}',
+    ].join('\n'),
+  )
 }
 
 /** `place(b, i, j)`: where a product goes; `finish(b, i, j, acc)`: what the kernel makes of it. */
@@ -125,10 +161,12 @@ export const declareFinish = (
 export interface Stage {
   readonly tile: { readonly rows: number; readonly columns: number }
   readonly threads: number
-  /** Rows of it, each as wide as the tile. */
   readonly rows: number
+  readonly columns: number
   /** The row of C that its row r is, from `row` on. */
   readonly rowOf: (r: string) => string
+  /** The column of C that its column c is, from `column` on. */
+  readonly columnOf: (c: string) => string
   /** Its element `at`, an f32. */
   readonly staged: (at: string) => string
 }
@@ -138,7 +176,7 @@ export const declareFlush = (
   kernel: Kernel,
   shader: ShaderText,
   { m, n }: Contraction,
-  { tile, threads, rows, rowOf, staged }: Stage,
+  { tile, threads, rows, columns, rowOf, columnOf, staged }: Stage,
 ): void => {
   const { perWord } = formats[kernel.output.dtype]
   const elements = Array.from({ length: perWord }, (_, e) => {
@@ -152,10 +190,10 @@ export const declareFlush = (
   shader.declare(
     [
       'fn flush(b : i32, row : i32, column : i32, lane : i32) {',
-      `  for (var e = lane; e < ${(rows * tile.columns) / perWord}; e += ${threads}) {`,
+      `  for (var e = lane; e < ${(rows * columns) / perWord}; e += ${threads}) {`,
       `    let at = e${perWord === 1 ? '' : ` * ${perWord}`};`,
-      `    let i = ${rowOf(`at / ${tile.columns}`)};`,
-      `    let j = column + at % ${tile.columns};`,
+      `    let i = ${rowOf(`at / ${columns}`)};`,
+      `    let j = ${columnOf(`at % ${columns}`)};`,
       `    ${inside === '' ? store : `if (${inside}) { ${store} }`}`,
       '  }',
       '}',

@@ -1,6 +1,7 @@
 import type { DType } from '../../../core'
 import { formats } from './memory'
 import { functionsText } from './functions'
+import type { MatrixUnit } from './matrix-unit'
 
 /** A kernel as a compute shader: entry point `main`, one bind group of storage buffers. */
 export interface WgslProgram {
@@ -23,6 +24,8 @@ export interface Sharing {
 export interface WgslLimits {
   /** Workgroups along one axis. */
   readonly groupsPerAxis: number
+  /** Multiplies matrices of f16, where there is one and it may. */
+  readonly matrix?: MatrixUnit
 }
 
 /** Collects the parts of a shader while a kernel is printed. */
@@ -31,6 +34,7 @@ export class ShaderText {
   /** Types of the arrays by slot. */
   private readonly arrays = new Map<number, string>()
   private readonly declared: string[] = []
+  private readonly directives: string[] = []
 
   constructor(
     private readonly inputs: readonly { readonly dtype: DType; readonly size: number }[],
@@ -41,6 +45,11 @@ export class ShaderText {
 
   readonly uses = (name: string): void => void this.functions.add(name)
 
+  /** What stands before everything else. */
+  direct(directive: string): void {
+    this.directives.push(directive)
+  }
+
   /** A function or variable of the module. */
   declare(text: string): void {
     this.declared.push(text)
@@ -48,23 +57,45 @@ export class ShaderText {
 
   /** Element `place` of a slot. */
   load(slot: number, place: string): string {
-    const { dtype } = this.inputs[slot]!
-    const first = this.sharing.same?.[slot] ?? slot
-    const isOutput = first === this.sharing.inPlace
-    const { load, uses, type } = formats[dtype]
-    if (!isOutput) this.arrays.set(first, type)
+    const { load, uses, type } = formats[this.inputs[slot]!.dtype]
     if (uses.load !== undefined) this.uses(uses.load)
-    return load(isOutput ? 'out' : `in${first}`, place)
+    return load(this.array(slot, type), place)
+  }
+
+  /** The bits of element `place` of a slot of halves. */
+  loadBits(slot: number, place: string): string {
+    const { bits, type } = formats[this.inputs[slot]!.dtype]
+    if (bits === undefined) throw new Error(`internal: slot ${slot} has no narrow elements`)
+    return bits(this.array(slot, type), place)
   }
 
   /** Four elements of a slot from `place`, a multiple of 4, on. Nothing else may read that slot. */
   loadQuad(slot: number, place: string): string {
+    const { uses } = formats[this.inputs[slot]!.dtype]
+    const { load, array } = this.quad(slot)
+    if (uses.quad !== undefined) this.uses(uses.quad)
+    return load(array, place)
+  }
+
+  /** The same, as they lie. */
+  loadQuadBits(slot: number, place: string): string {
+    const { bits, array } = this.quad(slot)
+    return bits(array, place)
+  }
+
+  private array(slot: number, type: string): string {
     const first = this.sharing.same?.[slot] ?? slot
-    const { quad, uses } = formats[this.inputs[slot]!.dtype]
+    if (first === this.sharing.inPlace) return 'out'
+    this.arrays.set(first, type)
+    return `in${first}`
+  }
+
+  private quad(slot: number): NonNullable<(typeof formats)[DType]['quad']> & { readonly array: string } {
+    const first = this.sharing.same?.[slot] ?? slot
+    const { quad } = formats[this.inputs[slot]!.dtype]
     if (quad === undefined || this.arrays.has(first)) throw new Error(`internal: slot ${slot} is not read by fours`)
     this.arrays.set(first, quad.type)
-    if (uses.quad !== undefined) this.uses(uses.quad)
-    return quad.load(`in${first}`, place)
+    return { ...quad, array: `in${first}` }
   }
 
   /** The statement that writes word `n` of the output, or of a slot. */
@@ -94,6 +125,7 @@ export class ShaderText {
       `@group(0) @binding(${n}) var<storage, read_write> ${name} : array<${type}>;`
     const bindings = [...(this.output === undefined ? [] : (['output'] as const)), ...slots]
     const source = [
+      ...this.directives,
       ...bindings.map((b, i) =>
         b === 'output' ? binding(i, 'out', formats[this.output!].type) : binding(i, `in${b}`, this.arrays.get(b)!),
       ),
