@@ -1,5 +1,7 @@
 import { faultOf } from '../../device'
 import { Faulted } from '../gpujs/engine'
+import type { MatrixLimits } from '../../emit/wgsl/matrix-unit'
+import { matrixFeatures, matrixOf } from './matrix'
 import { mayHaveDriver } from './vulkan-driver'
 import type { GpujsModule, WebgpuContextValue } from '../gpujs/types'
 import type { GpuAdapter, GpuDevice, GpuEntry, WebgpuPackage } from './standard'
@@ -11,6 +13,8 @@ export interface OpenWebgpu {
   readonly detail: string
   /** The adapter computes on the CPU. */
   readonly software: boolean
+  /** The matrix unit that the GPU offers. */
+  readonly matrix: MatrixLimits | undefined
 }
 
 /** Limits that gpu.js leaves at the standard's defaults, asked for as the adapter has them. */
@@ -24,8 +28,14 @@ const raised = [
 /** Features that are used where the adapter has them. */
 const welcome = ['timestamp-query'] as const
 
-/** Shaders read where it is proved that elements are: no index needs to be clamped. Times are told as they were measured. */
-const dawnFlags = ['enable-dawn-features=disable_robustness', 'disable-dawn-features=timestamp_quantization']
+/**
+ * Shaders read where it is proved that elements are: no index needs to be clamped. Times are told as they were measured. What Dawn calls
+ * unsafe is what is no standard yet: the matrix unit is offered only so, and is all of it that is asked for.
+ */
+const dawnFlags = [
+  'enable-dawn-features=disable_robustness,allow_unsafe_apis',
+  'disable-dawn-features=timestamp_quantization',
+]
 
 const help =
   'on Linux without a GPU: apt-get install chromium libvulkan1, then VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json'
@@ -53,7 +63,14 @@ export const acquireWebgpu = async (device: string, gpujs: GpujsModule): Promise
   const log = errors
   // Without this a failed validation is printed and the call resolves to zeros.
   context.device.onuncapturederror = ({ error }): void => void log.push(error.message)
-  return { context, errors, detail: describeAdapter(context.adapter), software: isSoftware(context.adapter) }
+  const { adapter, device: gpu } = context
+  return {
+    context,
+    errors,
+    detail: describeAdapter(adapter),
+    software: isSoftware(adapter),
+    matrix: matrixOf(adapter, gpu),
+  }
 }
 
 /** navigator.gpu, which Node has not: there it comes from the npm package `webgpu` (Dawn). */
@@ -96,7 +113,10 @@ const askForMore = (entry: GpuEntry): (() => void) => {
     adapter.requestDevice = (descriptor = {}) =>
       requestDevice({
         ...descriptor,
-        requiredFeatures: [...(descriptor.requiredFeatures ?? []), ...welcome.filter((f) => adapter.features.has(f))],
+        requiredFeatures: [
+          ...(descriptor.requiredFeatures ?? []),
+          ...[...welcome, ...matrixFeatures(adapter)].filter((f) => adapter.features.has(f)),
+        ],
         requiredLimits: { ...descriptor.requiredLimits, ...wanted },
       })
     return adapter

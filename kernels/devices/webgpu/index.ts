@@ -4,7 +4,10 @@ import { bytesOf, sameAval, showAval, sizeOf, type Aval } from '../../../core'
 import { faultOf, type Device, type DeviceFault, type Executable, type HostArray, type Resident } from '../../device'
 import type { Plan } from '../../plan'
 import type { Contraction } from '../../emit/contraction'
-import { tileFor, type TileShape } from '../../emit/wgsl/matmul'
+import { gpuMatrixUnit, type MatrixUnit } from '../../emit/wgsl/matrix-unit'
+import { matrixTiles, takesTile, type MatrixTile } from '../../emit/wgsl/subgroup-matmul'
+import type { WgslLimits } from '../../emit/wgsl/program'
+import { isMatrixTile, likelyTile, mayTake, type ProductTile } from '../../emit/wgsl/tiles'
 import { Faulted, loadGpujs } from '../gpujs/engine'
 import { readHost, writeHost } from '../host'
 import { acquireWebgpu, type OpenWebgpu } from './context'
@@ -12,6 +15,7 @@ import { largestBlock } from './layout'
 import { LoadedProgram, type Machine } from './loaded'
 import { GpuMemory, OutOfMemory } from './memory'
 import { proveDevice } from './prove'
+import { proveMatrixUnit } from './prove-matrix'
 import { lostFault, reportsOf, type GpuReports } from './reports'
 import { buildProgram } from './program'
 import { ShaderCache } from './shader-cache'
@@ -26,7 +30,12 @@ const fault = (what: string, expected: string, got: string, help?: string): Devi
 
 export interface WebgpuOptions {
   /** The tile of all matrix products: to measure and to test them. By default each product's own. */
-  readonly tile?: TileShape
+  readonly tile?: ProductTile
+  /**
+   * Whether f16 products go to the GPU's matrix unit: true: a GPU without one that works is a fault; false: never. By default where there
+   * is one that works; `backend.detail` says so, and why not where one is offered and not used.
+   */
+  readonly matrix?: boolean
   /** Measure tiles on this GPU, and where to remember them (a folder; by default the user's cache). Default: on a real GPU. */
   readonly tune?: boolean | { readonly folder: string }
   /** Measure every dispatch by the GPU's clock: `timings` of an executable then tells where its runs' time went. */
@@ -34,8 +43,12 @@ export interface WebgpuOptions {
 }
 
 /** gpu.js on WebGPU: shaders of ours on its device. Values stay on the GPU; a run is submitted, and only reading waits for it. */
-export const webgpuDevice =
-  (options: WebgpuOptions = {}): TE.TaskEither<DeviceFault, Device> =>
+export const webgpuDevice = (options: WebgpuOptions = {}): TE.TaskEither<DeviceFault, Device> =>
+  webgpuDeviceWith(options, undefined)
+
+/** With another matrix unit in the place of the GPU's: to test it where there is none. */
+export const webgpuDeviceWith =
+  (options: WebgpuOptions, unit: MatrixUnit | undefined): TE.TaskEither<DeviceFault, Device> =>
   async () => {
     const opened = await attempt(`open ${device}`, undefined, async () => {
       const gpujs = await loadGpujs()
@@ -57,15 +70,50 @@ export const webgpuDevice =
       const tuning = options.tune ?? !open.software
       const folder = typeof tuning === 'object' ? tuning.folder : undefined
       const store = options.tile !== undefined || tuning === false ? undefined : await fileStore(open.detail, folder)
-      return deviceOf(machine, open, { tile: options.tile, store }, async () => {
+      const closeAll = async (): Promise<void> => {
         // Exiting with work in flight can crash the process.
         await machine.device.queue.onSubmittedWorkDone()
         machine.memory.close()
         await gpu.destroy()
-      })
+      }
+      const offered = unit ?? (open.matrix === undefined ? undefined : gpuMatrixUnit(open.matrix))
+      const tile = options.tile !== undefined && isMatrixTile(options.tile) ? options.tile : matrixTiles.at(-1)!
+      const prove = async (matrix: MatrixUnit): Promise<E.Either<string, void>> => {
+        // A refused shader is an answer here: it need not be printed.
+        machine.device.pushErrorScope('validation')
+        const proved = await proveMatrixUnit(deviceOf(machine, open, { tile, store: undefined, matrix }, closeAll))
+        const error = await machine.device.popErrorScope()
+        return error === null || E.isLeft(proved) ? proved : E.left(error.message)
+      }
+      const { matrix, said } = await chooseUnit(offered, options.matrix, tile, prove)
+      const detail = [open.detail, ...said].join(', ')
+      return deviceOf(machine, { ...open, detail }, { tile: options.tile, store, matrix }, closeAll)
     })
     return E.isLeft(opened) ? opened : proveDevice(opened.right)
   }
+
+/** The unit that is used, and what is said of it. One that is offered is used only once it is proved by a tile. */
+const chooseUnit = async (
+  offered: MatrixUnit | undefined,
+  wanted: boolean | undefined,
+  tile: MatrixTile,
+  prove: (unit: MatrixUnit) => Promise<E.Either<string, void>>,
+): Promise<{ readonly matrix: MatrixUnit | undefined; readonly said: readonly string[] }> => {
+  const refuse = (got: string): Faulted =>
+    new Faulted(fault(`open ${device}`, 'a GPU whose matrix unit multiplies f16', got, 'take matrix: false'))
+  if (offered === undefined) {
+    if (wanted === true) throw refuse('one without')
+    return { matrix: undefined, said: [] }
+  }
+  if (wanted === false) return { matrix: undefined, said: ['matrix unit not asked for'] }
+  const proved = takesTile(offered, tile)
+    ? await prove(offered)
+    : E.left('it has no room for a tile, or no parts of one')
+  const { m, n, k } = offered
+  if (E.isRight(proved)) return { matrix: offered, said: [`matrix unit ${m}x${n}x${k}`] }
+  if (wanted === true) throw refuse(proved.left)
+  return { matrix: undefined, said: [`matrix unit not used: ${proved.left}`] }
+}
 
 /** What the GPU or gpu.js throws, and what the GPU reported beside, as a fault. Our own bugs (`internal:`) stay exceptions. */
 const attempt = async <T>(
@@ -98,22 +146,34 @@ const attempt = async <T>(
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MB`
 
+interface Choices {
+  readonly tile: ProductTile | undefined
+  readonly store: TileStore | undefined
+  readonly matrix: MatrixUnit | undefined
+}
+
 const deviceOf = (
   machine: Machine,
   open: OpenWebgpu,
-  { tile, store }: { readonly tile: TileShape | undefined; readonly store: TileStore | undefined },
+  { tile, store, matrix }: Choices,
   closeAll: () => Promise<void>,
 ): Device => {
   const { memory } = machine
   const { limits, queue } = machine.device
   const reports = reportsOf(open)
-  const wgsl = { groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535 }
+  const wgsl: WgslLimits = {
+    groupsPerAxis: limits['maxComputeWorkgroupsPerDimension'] ?? 65535,
+    ...(matrix === undefined ? {} : { matrix }),
+  }
   const tuner = store === undefined ? undefined : new Tuner(machine, wgsl, store)
   const programOptions = {
     limits: wgsl,
     mostBuffers: limits['maxStorageBuffersPerShaderStage'] ?? 8,
     block: Math.min(memory.block, largestBlock),
-    tileOf: (product: Contraction) => tile ?? tuner?.tileOf(product) ?? tileFor(product),
+    tileOf: (product: Contraction) =>
+      tile !== undefined && (!isMatrixTile(tile) || mayTake(tile, product, wgsl))
+        ? tile
+        : (tuner?.tileOf(product) ?? likelyTile(product, wgsl)),
   }
 
   const mine = (what: string, value: Resident | undefined): GpuValue => {

@@ -1,8 +1,8 @@
 import type { Contraction } from '../../emit/contraction'
 import { emitGroup } from '../../emit/wgsl/group'
 import type { ShaderGroup } from '../../emit/wgsl/parts'
-import { emitMatmul, type TileShape } from '../../emit/wgsl/matmul'
 import type { WgslLimits, WgslProgram } from '../../emit/wgsl/program'
+import { emitProduct, type ProductTile } from '../../emit/wgsl/tiles'
 import { housing, type Home } from '../../housing'
 import type { BufferId, Plan, PlanBuffer } from '../../plan'
 import { sizeOf } from '../../../core'
@@ -38,7 +38,7 @@ export interface ProgramOptions {
   readonly mostBuffers: number
   /** Bytes of one block of the arena. */
   readonly block: number
-  readonly tileOf: (product: Contraction) => TileShape
+  readonly tileOf: (product: Contraction) => ProductTile
 }
 
 export const buildProgram = (plan: Plan, options: ProgramOptions): GpuProgram => {
@@ -63,7 +63,7 @@ export const buildProgram = (plan: Plan, options: ProgramOptions): GpuProgram =>
     const tile = tileOf(product)
     return {
       key: [kernel.key, JSON.stringify(tile), same.join(), inPlace].join('|'),
-      emit: () => emitMatmul(kernel, product, limits, sharing, tile),
+      emit: () => emitProduct(kernel, product, limits, sharing, tile),
       buffers: inputs,
       output,
       steps: [step],

@@ -1,8 +1,8 @@
 import { bytesOf, sizeOf } from '../../../core'
 import { contractionOf, type Contraction, type Operand } from '../../emit/contraction'
 import { sumsOf } from '../../emit/places'
-import { emitMatmul, tileFor, tileShapes, type TileShape } from '../../emit/wgsl/matmul'
 import type { WgslLimits } from '../../emit/wgsl/program'
+import { emitProduct, isMatrixTile, likelyTile, tilesOf, type ProductTile } from '../../emit/wgsl/tiles'
 import type { Kernel } from '../../kernel'
 import type { Machine } from './loaded'
 import { allocatedBytes } from './memory'
@@ -21,8 +21,9 @@ const worthwhile = 2e8
 const [together, rounds] = [4, 3]
 
 /**
- * Finds the fastest tile of each product by running it on this GPU, once: what was found is remembered by adapter. All tiles add in the
- * order of k, so that the choice changes no bit.
+ * Finds the fastest tile of each product by running it on this GPU, once: what was found is remembered by adapter. All tiles that are
+ * tried for one product add in the same order, so that the choice changes no bit: fused multiply-adds in the order of k, or where the GPU
+ * has a matrix unit that is used and the product suits it, that unit's matrices in the order of k (see tilesOf).
  */
 export class Tuner {
   private readonly found: Map<string, string>
@@ -35,9 +36,9 @@ export class Tuner {
     this.found = store.read()
   }
 
-  tileOf(contraction: Contraction): TileShape {
-    const name = this.found.get(signatureOf(contraction))
-    return tileShapes.find((t) => nameOf(t) === name) ?? tileFor(contraction)
+  tileOf(contraction: Contraction): ProductTile {
+    const name = this.found.get(this.signatureOf(contraction))
+    return tilesOf(contraction, this.limits).find((t) => nameOf(t) === name) ?? likelyTile(contraction, this.limits)
   }
 
   /** Measures the products that are not known yet. */
@@ -45,14 +46,22 @@ export class Tuner {
     const fresh = new Map<string, Product>()
     for (const product of products) {
       const { batch, m, n, k } = product.contraction
-      const key = signatureOf(product.contraction)
+      const key = this.signatureOf(product.contraction)
       if (2 * batch * m * n * k >= worthwhile && !this.found.has(key)) fresh.set(key, product)
     }
     for (const [key, product] of fresh) this.found.set(key, nameOf(await this.fastest(product)))
     if (fresh.size > 0) this.store.write(this.found)
   }
 
-  private async fastest({ kernel, contraction }: Product): Promise<TileShape> {
+  /** What the unit computes is measured apart. */
+  private signatureOf(contraction: Contraction): string {
+    const { matrix } = this.limits
+    const isByUnit = tilesOf(contraction, this.limits).some(isMatrixTile)
+    const how = matrix !== undefined && isByUnit ? ` by matrices ${matrix.m}x${matrix.n}x${matrix.k}` : ''
+    return `${signatureOf(contraction)}${how}`
+  }
+
+  private async fastest({ kernel, contraction }: Product): Promise<ProductTile> {
     const { memory } = this.machine
     const sizes = [
       sizeOf(kernel.output.shape) * bytesOf('f32'),
@@ -61,10 +70,10 @@ export class Tuner {
     const ranges: Range[] = []
     try {
       for (const size of sizes) ranges.push({ ...(await memory.allocate(size)), size })
-      let best: { readonly tile: TileShape; readonly ms: number } | undefined
-      for (const tile of tileShapes) {
+      let best: { readonly tile: ProductTile; readonly ms: number } | undefined
+      for (const tile of tilesOf(contraction, this.limits)) {
         const key = `${kernel.key}|tune|${nameOf(tile)}`
-        const dispatch = { key, emit: () => emitMatmul(kernel, contraction, this.limits, {}, tile) }
+        const dispatch = { key, emit: () => emitProduct(kernel, contraction, this.limits, {}, tile) }
         const shader = await this.machine.shaders.take(dispatch)
         const group = shader.bind(shader.program.bindings.map((b) => ranges[b === 'output' ? 0 : b + 1]!))
         const run = async (): Promise<number> => {
@@ -92,7 +101,8 @@ export class Tuner {
   }
 }
 
-const nameOf = (tile: TileShape): string => `${tile.rows}x${tile.columns}x${tile.depth}`
+const nameOf = (tile: ProductTile): string =>
+  `${tile.rows}x${tile.columns}x${tile.depth}${isMatrixTile(tile) ? ` by ${tile.subgroups.join('x')}` : ''}`
 
 /** What decides how fast a product is: sizes, dtypes, and which way each operand lies. */
 const signatureOf = ({ a, b, batch, m, n, k, axes }: Contraction): string => {
