@@ -132,6 +132,12 @@ if (only.includes('emend')) {
     if (product > 0) addProduct('emend', precision, await timeProduct(first, product, precision))
   }
   await first.close()
+  // Beside the products of the matrix unit, where there is one: the same without.
+  if (product > 0 && precisions.includes('f16') && /matrix unit \d/.test(first.backend.detail)) {
+    const without = await openGpu({ matrix: false })
+    addProduct('emend, no matrix unit', 'f16', await timeProduct(without, product, 'f16'))
+    await without.close()
+  }
   for (const precision of precisions) {
     progress(`emend: step in ${precision}`)
     const device = await openGpu({})
