@@ -6,7 +6,11 @@ import { webgpuDeviceWith, type WebgpuOptions } from '../../../kernels/devices/w
 import { contractionOf, type Contraction } from '../../../kernels/emit/contraction'
 import type { MatrixLimits, MatrixUnit } from '../../../kernels/emit/wgsl/matrix-unit'
 import { matrixTiles, tileBytes, type MatrixTile } from '../../../kernels/emit/wgsl/subgroup-matmul'
-import { isMatrixTile, likelyTile, tilesOf } from '../../../kernels/emit/wgsl/tiles'
+import type { WgslLimits } from '../../../kernels/emit/wgsl/program'
+import { isMatrixTile, likelyTile, tilesOf, type ProductTile } from '../../../kernels/emit/wgsl/tiles'
+import { tileShapes } from '../../../kernels/emit/wgsl/matmul'
+import type { Machine } from '../../../kernels/devices/webgpu/loaded'
+import { Tuner } from '../../../kernels/devices/webgpu/tuner'
 import { describe } from '../../harness'
 import { openGpujs, orThrow } from './open'
 import { softwareUnit } from './software-unit'
@@ -52,7 +56,6 @@ describe('kernels/devices/webgpu: whether matrices are multiplied by the unit', 
     assert.is(await saidOf({}, undefined), '')
     const wrong: Readonly<Record<string, MatrixUnit>> = {
       transposed: { ...unit, load: (side, place, stride) => unit.load(side, place, stride, 'row_major') },
-      'without sums': { ...unit, multiplyAdd: (left, right) => unit.multiplyAdd(left, right, unit.zeros) },
       elsewhere: { ...unit, begin: ['member = i32(lane) % 32;', 'let subgroup = i32(lane) % 4;'] },
       'not compiled': { ...unit, directives: ['enable chromium_experimental_subgroup_matrix;'] },
     }
@@ -81,6 +84,22 @@ describe('kernels/devices/webgpu: whether matrices are multiplied by the unit', 
     assert.equal(kinds(contraction('f16', 256, 256, 256), { groupsPerAxis: 65535 }), [false])
     assert.equal(likelyTile(contraction('f16', 4096, 4096, 512), limits), matrixTiles[0])
     assert.equal(likelyTile(contraction('f16', 256, 256, 256), limits), matrixTiles.at(-1))
+  })
+
+  test('a tile that was measured is taken, for the unit or without it', () => {
+    const product = contraction('f16', 4096, 4096, 512)
+    const signature = '1x4096x4096x512 f16 along k, f16'
+    const tiles = new Map([
+      [signature, '32x32x16'],
+      [`${signature} by matrices 16x16x16`, '128x64x32 by 2x2'],
+    ])
+    const store = { read: () => new Map(tiles), write: () => undefined }
+    const tileOf = (more: Partial<WgslLimits>): ProductTile =>
+      new Tuner({} as Machine, { groupsPerAxis: 65535, ...more }, store).tileOf(product)
+    assert.equal(tileOf({}), tileShapes.at(-1))
+    assert.equal(tileOf({ matrix: softwareUnit({ ...usual, bytes: 49152 }) }), matrixTiles[2])
+    // Measured where there was more room.
+    assert.equal(tileOf({ matrix: softwareUnit({ ...usual, bytes: 16384 }) }), matrixTiles[3])
   })
 
   test('tiles that have no room are not tried', () => {
