@@ -71,6 +71,18 @@ export const closed = <R extends t.Props, O extends t.Props>(
   )
 }
 
+/** One of some words. */
+export const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
+  new t.Type<A, A, unknown>(
+    names.join(' | '),
+    (u): u is A => names.some((name) => name === u),
+    (u, context) => {
+      const found = names.find((name) => name === u)
+      return found === undefined ? t.failure(u, context) : t.success(found)
+    },
+    t.identity,
+  )
+
 /** All that is wrong, at once, in the order found. */
 export const codecFaults = (errors: t.Errors): readonly CodecFault[] => {
   const seen = new Map<string, CodecFault>()

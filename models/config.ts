@@ -1,6 +1,40 @@
 import * as E from 'fp-ts/Either'
 import type * as t from 'io-ts'
-import { closed, NonNegativeInt, NonNegativeNumber, PositiveInt, PositiveNumber, Rate, type CodecFault } from '../core'
+import {
+  closed,
+  oneOf,
+  NonNegativeInt,
+  NonNegativeNumber,
+  PositiveInt,
+  PositiveNumber,
+  Rate,
+  type CodecFault,
+} from '../core'
+
+export const positionNames = ['absolute', 'relative', 'relative-t5', 'tupe-a', 'tupe-r'] as const
+/**
+ * How a model learns of places. `absolute`: a learned vector for each, added to its token. `relative`: that, and a bias of attention by
+ * COCO-LM's buckets of distance, as in COCO-LM and METRO; `relative-t5`: by T5's. `tupe-a`: logits of places beside those of contents,
+ * from projections of their own, and nothing added to tokens; `tupe-r`: those and T5's bias (Ke et al. 2021, arXiv:2006.15595, §3).
+ */
+export type PositionScheme = (typeof positionNames)[number]
+
+export const sharingNames = ['none', 'token', 'token-pos', 'token-pos-norm', 'gdes'] as const
+/**
+ * What the auxiliary and the main model share (recipe 1.4): no parameters; the token table, which is also both output projections (COCO-LM
+ * without dropout in the auxiliary); that and the table of places; these and the norm of embeddings. `gdes`: the main model's table is the
+ * auxiliary's, without gradient, plus a difference that it learns alone (He et al. 2021, DeBERTaV3, arXiv:2111.09543, §3.3).
+ */
+export type Sharing = (typeof sharingNames)[number]
+
+export const initNames = ['normal', 'megatron', 'depth', 'deepnorm'] as const
+/**
+ * How weights start, of layer l of L. `normal`: N(0, initStd²). `megatron`: what leads back to the residual stream by 1/√(2L) less (Shoeybi
+ * et al. 2019, arXiv:1909.08053, §4.1, after GPT-2). `depth`: all of a layer by 1/√(2l) less (DS-Init, Zhang et al. 2019,
+ * arXiv:1908.11365, §4, with α² = 1/2). `deepnorm`: values, output and feed-forward by (8L)^-¼, and the stream times (2L)^¼ before each norm
+ * (Wang et al. 2022, arXiv:2203.00555, §4).
+ */
+export type InitScheme = (typeof initNames)[number]
 
 /**
  * Sizes of an auxiliary + main pair, as written in config files and checkpoint headers. Both have one width, heads and
@@ -22,6 +56,9 @@ export const PairConfig = closed(
     attentionDropout: Rate, // main model: attention probabilities. The auxiliary has no dropout at all.
     initStd: PositiveNumber,
     locality: NonNegativeNumber, // how steeply heads begin by looking near: localBias
+    positions: oneOf(positionNames),
+    sharing: oneOf(sharingNames), // of the auxiliary with the main model
+    init: oneOf(initNames),
   },
   {},
 )
@@ -54,8 +91,18 @@ export const validatePair = (config: PairConfig): E.Either<readonly CodecFault[]
       expected: `more than buckets / 4 + 1 = ${config.buckets / 4 + 1}`,
       got: String(config.maxDistance),
     })
+  if (config.locality > 0 && !hasBuckets(config.positions))
+    faults.push({
+      key: 'locality',
+      expected: `0 with positions ${config.positions}, which have no relative bias`,
+      got: String(config.locality),
+    })
   return faults.length > 0 ? E.left(faults) : E.right(config)
 }
+
+/** Whether a scheme has a table of relative positions. */
+export const hasBuckets = (positions: PositionScheme): boolean =>
+  positions.startsWith('relative') || positions === 'tupe-r'
 
 export const presetNames = ['tiny', 'small', 'base', 'large', 'xl', 'xxl'] as const
 export type PresetName = (typeof presetNames)[number]
@@ -81,6 +128,9 @@ const sized = (
   attentionDropout: 0.1,
   initStd: 0.02,
   locality: 0,
+  positions: 'relative',
+  sharing: 'token',
+  init: 'normal',
 })
 
 /**

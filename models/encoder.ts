@@ -6,15 +6,14 @@ import {
   exprLeaves,
   foldIn,
   gelu,
-  iota,
   layerNorm,
   linear,
   mapExprs,
+  mul,
   remat,
   reshape,
   scope,
   sliceAxis,
-  take,
   transpose,
   where,
   type Expr,
@@ -22,8 +21,8 @@ import {
   type Key,
 } from '../core'
 import type { PairModel } from './config'
-import { layerName } from './parameters'
-import { relativeBias } from './relative-position'
+import { layerName, residualScale } from './parameters'
+import { positionTerms, type TupeParams } from './position'
 
 export type LinearParams = { readonly weight: Expr; readonly bias: Expr }
 export type LayerParams = {
@@ -33,8 +32,16 @@ export type LayerParams = {
   readonly norm2: LinearParams
 }
 export type EncoderParams = {
-  readonly embedding: { readonly position: Expr; readonly norm: LinearParams }
-  readonly relativeBias: Expr
+  readonly embedding: {
+    readonly position?: Expr // f32[maxLength, D]
+    readonly norm?: LinearParams
+    /** The auxiliary's own table, f32[V, D], where it shares none. */
+    readonly token?: Expr
+    /** What the main model's table is beyond the auxiliary's, f32[V, D]: gdes. */
+    readonly difference?: Expr
+  }
+  readonly relativeBias?: Expr
+  readonly tupe?: TupeParams
   readonly layers: { readonly [name: string]: LayerParams }
 }
 
@@ -45,15 +52,22 @@ const drop = (d: PassDropout, site: string, rate: number): ((x: Expr) => Expr) =
   d === null ? (x) => x : dropout(rate, foldIn(d.key, site))
 
 /**
- * LN(tokens + positions), then dropout (recipe 1.5). tokens f32[B, T, D], looked up by the caller: the table is shared.
- * No segment embedding.
+ * LN(tokens + positions), then dropout (recipe 1.5). tokens f32[B, T, D], looked up by the caller: the table is shared; positions f32[T, D],
+ * where the scheme adds any. No segment embedding.
  */
-export const embed = (p: EncoderParams['embedding'], tokens: Expr, d: PassDropout): Expr =>
+export const embed = (norm: LinearParams, tokens: Expr, positions: Expr | undefined, d: PassDropout): Expr =>
   scope('embedding', () => {
-    const length = tokens.aval.shape[1]!
-    const x = add(tokens, take(p.position, iota([length]))) // [B, T, D]
-    return drop(d, 'embedding', d?.rate ?? 0)(layerNorm(p.norm)(x))
+    const x = positions === undefined ? tokens : add(tokens, positions) // [B, T, D]
+    return drop(d, 'embedding', d?.rate ?? 0)(layerNorm(norm)(x))
   })
+
+/** A record without what is undefined. */
+const given = <T extends { readonly [key: string]: unknown }>(
+  record: T,
+): { readonly [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(record).filter(([, x]) => x !== undefined)) as {
+    readonly [K in keyof T]?: Exclude<T[K], undefined>
+  }
 
 /** `remat` of a function of one tree: every leaf is an argument of the region. */
 const rematTree =
@@ -72,6 +86,10 @@ const withLimbs = (d: PassDropout, limbs: ReturnType<typeof limbsOf>): PassDropo
 /** How a layer is computed. */
 export interface LayerForm {
   readonly heads: number
+  /** Of products of queries and keys. Default: 1/√d. */
+  readonly scale?: number
+  /** Of the stream before each norm (deepnorm). Default: 1. */
+  readonly residual?: number
   /** Logits, probabilities and their mask, of T² elements a head each, are made again on the way back. */
   readonly attentionAgain?: boolean
 }
@@ -81,10 +99,10 @@ export interface LayerForm {
  * logits before the softmax.
  */
 export const selfAttention = (
-  { heads, attentionAgain = false }: LayerForm,
+  { heads, scale, attentionAgain = false }: LayerForm,
   p: LayerParams['attention'],
   h: Expr,
-  bias: Expr,
+  bias: Expr | undefined,
   d: PassDropout,
 ): Expr =>
   scope('attention', () => {
@@ -92,21 +110,30 @@ export const selfAttention = (
     const qkv = reshape(linear(p.qkv)(h), [B, T, 3, heads, D / heads])
     const part = (i: number): Expr =>
       transpose(reshape(sliceAxis(qkv, 2, i, 1), [B, T, heads, D / heads]), [0, 2, 1, 3]) // [B, H, T, d]
-    const reads = { q: part(0), k: part(1), v: part(2), bias, limbs: limbsOf(d) }
+    const reads = { q: part(0), k: part(1), v: part(2), limbs: limbsOf(d), ...given({ bias }) }
     const attend = (x: typeof reads): Expr => {
       const own = withLimbs(d, x.limbs)
-      return attention(x.q, x.k, x.v, { bias: x.bias, drop: drop(own, 'attention', own?.attentionRate ?? 0) })
+      const options = { ...given({ bias: x.bias, scale }), drop: drop(own, 'attention', own?.attentionRate ?? 0) }
+      return attention(x.q, x.k, x.v, options)
     }
     const y = (attentionAgain ? rematTree(attend) : attend)(reads)
     return linear(p.out)(reshape(transpose(y, [0, 2, 1, 3]), [B, T, D]))
   })
 
 /** Post-LN encoder layer (Vaswani et al. 2017, arXiv:1706.03762, §3.1; recipe 1.6). h f32[B, T, D] -> f32[B, T, D]. */
-export const encoderLayer = (form: LayerForm, p: LayerParams, h: Expr, bias: Expr, d: PassDropout): Expr => {
+export const encoderLayer = (
+  form: LayerForm,
+  p: LayerParams,
+  h: Expr,
+  bias: Expr | undefined,
+  d: PassDropout,
+): Expr => {
+  const { residual = 1 } = form
+  const join = (stream: Expr, branch: Expr): Expr => add(residual === 1 ? stream : mul(stream, residual), branch)
   const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(form, p.attention, h, bias, d))
-  const x = layerNorm(p.norm1)(add(h, attended))
+  const x = layerNorm(p.norm1)(join(h, attended))
   const wide = scope('ffn', () => linear(p.ffn.out)(gelu(linear(p.ffn.in)(x)))) // [B, T, D], inner width 4D
-  return layerNorm(p.norm2)(add(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
+  return layerNorm(p.norm2)(join(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
 }
 
 /**
@@ -114,14 +141,21 @@ export const encoderLayer = (form: LayerForm, p: LayerParams, h: Expr, bias: Exp
  * which no position then attends to.
  */
 export const encoder = (config: PairModel, p: EncoderParams, tokens: Expr, d: PassDropout, isToken?: Expr): Expr => {
-  const length = tokens.aval.shape[1]!
-  const position = relativeBias(p.relativeBias, length, config.maxDistance) // [H, T, T]
-  const bias = isToken === undefined ? position : add(position, where(expandDims(expandDims(isToken, 1), 1), 0, -1e9)) // [B, 1, 1, T]
-  const form = { heads: config.heads, attentionAgain: config.remat === 'attention' }
-  let h = embed(p.embedding, tokens, d)
-  for (let i = 0; i < Object.keys(p.layers).length; i++) {
+  const layers = Object.keys(p.layers).length
+  const places = positionTerms(config, p, tokens.aval.shape[1]!)
+  const padding = isToken && where(expandDims(expandDims(isToken, 1), 1), 0, -1e9) // [B, 1, 1, T]
+  const bias = places.bias && padding ? add(places.bias, padding) : (places.bias ?? padding)
+  const form = {
+    heads: config.heads,
+    scale: places.scale,
+    residual: residualScale(config, layers),
+    attentionAgain: config.remat === 'attention',
+  }
+  if (p.embedding.norm === undefined) throw new Error('internal: parameters without embedding/norm')
+  let h = embed(p.embedding.norm, tokens, places.input, d)
+  for (let i = 0; i < layers; i++) {
     const name = layerName(i)
-    const reads = { h, bias, limbs: limbsOf(d), layer: p.layers[name]! }
+    const reads = { h, limbs: limbsOf(d), layer: p.layers[name]!, ...given({ bias }) }
     const layer = (x: typeof reads): Expr =>
       encoderLayer(form, x.layer, x.h, x.bias, withLimbs(d && { ...d, key: foldIn(d.key, name) }, x.limbs))
     h = scope(name, () => (config.remat === 'layers' ? rematTree(layer) : layer)(reads))

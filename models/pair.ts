@@ -1,15 +1,31 @@
-import { customVjp, ops, reshape, scatterOrdered, scope, type Expr } from '../core'
+import { add, customVjp, ops, reshape, scatterOrdered, scope, stopGradient, type Expr } from '../core'
 import type { PairModel } from './config'
 import { encoder, type EncoderParams, type PassDropout } from './encoder'
 import { clmLogits, mlmLogits, rowsAt, rtdLogits, type HeadParams } from './heads'
 
-/** Parameters of an auxiliary + main pair: one token table for both models and both output projections. */
+/** Parameters of an auxiliary + main pair. What the auxiliary has not, it shares with the main model. */
 export type PairParams = {
   readonly embedding: { readonly token: Expr }
   readonly aux: EncoderParams
   readonly main: EncoderParams
   readonly head: HeadParams
 }
+
+/** The auxiliary's token table, which is its output projection too: f32[V, D]. */
+export const auxiliaryTable = (p: PairParams): Expr => p.aux.embedding.token ?? p.embedding.token
+
+/** The main model's: the same; or, for gdes, the same without gradient plus its own difference. f32[V, D]. */
+export const mainTable = (p: PairParams): Expr =>
+  p.main.embedding.difference === undefined
+    ? p.embedding.token
+    : add(stopGradient(p.embedding.token), p.main.embedding.difference)
+
+/** The auxiliary's parameters with those that it shares. */
+const auxiliary = (p: PairParams): EncoderParams => ({
+  ...p.aux,
+  embedding: { ...p.main.embedding, ...p.aux.embedding },
+  ...(p.aux.tupe === undefined ? {} : { tupe: { ...p.main.tupe, ...p.aux.tupe } }),
+})
 
 /**
  * Rows of the token table. With `order` (places of the flattened ids in ascending order of id, from the host) the gradient
@@ -27,8 +43,9 @@ export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
 /** The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. */
 export const auxiliaryLogits = (config: PairModel, p: PairParams, masked: Expr, positions: Expr, order?: Expr): Expr =>
   scope('aux', () => {
-    const h = encoder(config, p.aux, lookUp(p.embedding.token, masked, order), null)
-    return mlmLogits(p.head.mlm, p.embedding.token, rowsAt(h, positions))
+    const table = auxiliaryTable(p)
+    const h = encoder(config, auxiliary(p), lookUp(table, masked, order), null)
+    return mlmLogits(p.head.mlm, table, rowsAt(h, positions))
   })
 
 /** Last hidden states of the main model on embedded tokens: f32[B, T, D]. */
@@ -43,5 +60,5 @@ export const mainHeads = (
 ): { readonly original: Expr; readonly logits: Expr } =>
   scope('main', () => ({
     original: rtdLogits(p.head.rtd, h), // [B, T]
-    logits: clmLogits(p.head.clm, p.embedding.token, rowsAt(h, positions)), // [B*K, V]
+    logits: clmLogits(p.head.clm, mainTable(p), rowsAt(h, positions)), // [B*K, V]
   }))

@@ -1,9 +1,20 @@
 import { leavesOf, mapTree, sizeOf, type Aval, type Tree } from '../core'
 import type { PairConfig } from './config'
-import { localBias } from './relative-position'
+import { localBias } from './buckets'
+import { bucketsOf, isTupe } from './position'
 
-/** How a parameter starts: zeros, ones or N(mean, std²) (recipe 1.10); mean is 0 where it is left out. */
-export type Init = 'zeros' | 'ones' | { readonly std: number; readonly mean?: Float32Array }
+/**
+ * How a parameter starts: zeros, ones or N(mean, std²) (recipe 1.10). mean is 0 where it is left out; `last`: the last so many columns have a
+ * deviation of their own.
+ */
+export type Init =
+  | 'zeros'
+  | 'ones'
+  | {
+      readonly std: number
+      readonly mean?: Float32Array
+      readonly last?: { readonly columns: number; readonly std: number }
+    }
 export type ParameterSpec = { readonly aval: Aval; readonly init: Init }
 
 class Leaf implements ParameterSpec {
@@ -20,40 +31,105 @@ const normal = (std: number, ...shape: readonly number[]): Leaf => new Leaf({ st
 const zeros = (...shape: readonly number[]): Leaf => new Leaf('zeros', shape)
 const ones = (...shape: readonly number[]): Leaf => new Leaf('ones', shape)
 
-const linear = (c: PairConfig, from: number, to: number) => ({
-  weight: normal(c.initStd, from, to),
-  bias: zeros(to),
-})
+const linear = (std: number, from: number, to: number) => ({ weight: normal(std, from, to), bias: zeros(to) })
 const norm = (width: number) => ({ weight: ones(width), bias: zeros(width) })
 
-const layer = (c: PairConfig) => ({
-  attention: { qkv: linear(c, c.hidden, 3 * c.hidden), out: linear(c, c.hidden, c.hidden) },
-  norm1: norm(c.hidden),
-  ffn: { in: linear(c, c.hidden, c.ffn), out: linear(c, c.ffn, c.hidden) },
-  norm2: norm(c.hidden),
-})
+/** Layer i of `layers`, from 0. */
+const layer = (c: PairConfig, i: number, layers: number) => {
+  const std = layerStds(c, i, layers)
+  const qkv = new Leaf({ std: std.inner, last: { columns: c.hidden, std: std.value } }, [c.hidden, 3 * c.hidden])
+  return {
+    attention: { qkv: { weight: qkv, bias: zeros(3 * c.hidden) }, out: linear(std.out, c.hidden, c.hidden) },
+    norm1: norm(c.hidden),
+    ffn: { in: linear(std.ffn, c.hidden, c.ffn), out: linear(std.out, c.ffn, c.hidden) },
+    norm2: norm(c.hidden),
+  }
+}
+
+/** Deviations of a layer's weights: queries and keys, values, the way into the feed-forward layer, ways out (InitScheme). */
+const layerStds = (
+  { init, initStd }: PairConfig,
+  i: number,
+  layers: number,
+): Readonly<Record<'inner' | 'value' | 'ffn' | 'out', number>> => {
+  const all = (inner: number, value: number, ffn: number, out: number) => ({
+    inner: inner * initStd,
+    value: value * initStd,
+    ffn: ffn * initStd,
+    out: out * initStd,
+  })
+  switch (init) {
+    case 'normal':
+      return all(1, 1, 1, 1)
+    case 'megatron':
+      return all(1, 1, 1, (2 * layers) ** -0.5)
+    case 'depth': {
+      const less = (2 * (i + 1)) ** -0.5
+      return all(less, less, less, less)
+    }
+    case 'deepnorm': {
+      const beta = (8 * layers) ** -0.25
+      return all(1, beta, beta, beta)
+    }
+  }
+}
+
+/** What the stream is multiplied by before each norm of L layers: deepnorm's (2L)^¼, else 1. */
+export const residualScale = ({ init }: Pick<PairConfig, 'init'>, layers: number): number =>
+  init === 'deepnorm' ? (2 * layers) ** 0.25 : 1
 
 /** `layer00`, `layer01`, ...: sorted order is depth order. */
 export const layerName = (i: number): string => `layer${String(i).padStart(2, '0')}`
 
-const encoder = (c: PairConfig, layers: number) => ({
-  embedding: { position: normal(c.initStd, c.maxLength, c.hidden), norm: norm(c.hidden) },
-  relativeBias: new Leaf({ std: c.initStd, mean: localBias(c.buckets, c.heads, c.locality) }, [c.buckets, c.heads]),
-  layers: Object.fromEntries(Array.from({ length: layers }, (_, i) => [layerName(i), layer(c)])),
-})
+/** An encoder's own parameters. What the auxiliary shares it has not: it takes the main model's. */
+const encoder = (c: PairConfig, which: 'aux' | 'main') => {
+  const layers = which === 'aux' ? c.auxLayers : c.mainLayers
+  const isAux = which === 'aux'
+  const ownPlaces = !(isAux && (c.sharing === 'token-pos' || c.sharing === 'token-pos-norm'))
+  const ownNorm = !(isAux && c.sharing === 'token-pos-norm')
+  const buckets = bucketsOf(c)
+  const table = (rows: number) => normal(c.initStd, rows, c.hidden)
+  return {
+    embedding: {
+      ...(ownPlaces && !isTupe(c) ? { position: table(c.maxLength) } : {}),
+      ...(ownNorm ? { norm: norm(c.hidden) } : {}),
+      ...(isAux && c.sharing === 'none' ? { token: table(c.vocab) } : {}),
+      ...(!isAux && c.sharing === 'gdes' ? { difference: zeros(c.vocab, c.hidden) } : {}),
+    },
+    ...(buckets === undefined
+      ? {}
+      : {
+          relativeBias: new Leaf({ std: c.initStd, mean: localBias(buckets, c.heads, c.locality) }, [
+            buckets.rows,
+            c.heads,
+          ]),
+        }),
+    ...(isTupe(c)
+      ? {
+          tupe: {
+            ...(ownPlaces ? { table: table(c.maxLength + 1) } : {}),
+            norm: norm(c.hidden),
+            query: linear(c.initStd, c.hidden, c.hidden),
+            key: linear(c.initStd, c.hidden, c.hidden),
+          },
+        }
+      : {}),
+    layers: Object.fromEntries(Array.from({ length: layers }, (_, i) => [layerName(i), layer(c, i, layers)])),
+  }
+}
 
 /**
- * Every parameter of a pair. The token table is shared by both models and by both output projections; the position table and
- * the embedding norm are not (recipe 1.4, zero-dropout mode). Paths are checkpoint keys: they do not change.
+ * Every parameter of a pair. The main model's token table is also its output projection; what else is whose, `sharing` says (recipe 1.4).
+ * Paths are checkpoint keys: they do not change.
  */
 export const parameterSpecs = (c: PairConfig): Tree<ParameterSpec> => ({
   embedding: { token: normal(c.initStd, c.vocab, c.hidden) },
-  aux: encoder(c, c.auxLayers),
-  main: encoder(c, c.mainLayers),
+  aux: encoder(c, 'aux'),
+  main: encoder(c, 'main'),
   head: {
-    mlm: { dense: linear(c, c.hidden, c.hidden), norm: norm(c.hidden), bias: zeros(c.vocab) },
+    mlm: { dense: linear(c.initStd, c.hidden, c.hidden), norm: norm(c.hidden), bias: zeros(c.vocab) },
     clm: { bias: zeros(c.vocab) },
-    rtd: linear(c, c.hidden, 1),
+    rtd: linear(c.initStd, c.hidden, 1),
   },
 })
 

@@ -18,6 +18,9 @@ const config: PairConfig = {
   attentionDropout: 0,
   initStd: 0.02,
   locality: 0,
+  positions: 'relative',
+  sharing: 'token',
+  init: 'normal',
 }
 const [B, T, D] = [3, 7, config.hidden]
 
@@ -137,7 +140,7 @@ describe('models/encoder', (test) => {
     )
     const moved = {
       ...pair.main,
-      embedding: { ...pair.main.embedding, position: ops.mul(pair.main.embedding.position, beyond(T)) },
+      embedding: { ...pair.main.embedding, position: ops.mul(pair.main.embedding.position!, beyond(T)) },
     }
     assert.equal(
       run(

@@ -1,12 +1,20 @@
 import * as assert from 'uvu/assert'
 import { leavesOf, sizeOf } from '../../core'
-import { initParameters, localBias, pairConfig, parameterSpecs, relativeBucket, type ParameterSpec } from '../../models'
+import {
+  bucketsOf,
+  initParameters,
+  localBias,
+  pairConfig,
+  parameterSpecs,
+  relativeBucket,
+  type ParameterSpec,
+} from '../../models'
 import { describe } from '../harness'
 
 const config = pairConfig('tiny', 3000, 64)
 const specs = new Map(leavesOf<ParameterSpec>(parameterSpecs(config)))
 const first = initParameters(config, 7)
-const favoured = localBias(config.buckets, config.heads, config.locality)
+const favoured = localBias(bucketsOf(config)!, config.heads, config.locality)
 
 const mean = (x: ArrayLike<number>, f: (v: number) => number): number =>
   Array.from(x).reduce((s, v) => s + f(v), 0) / x.length
@@ -70,7 +78,7 @@ describe('models/init', (test) => {
 
   test('locality: head h begins by looking at its neighbour, -1, 1, -2, 2, and falls off from there', () => {
     const { buckets, heads } = config
-    const bias = localBias(buckets, heads, 0.5)
+    const bias = localBias(bucketsOf(config)!, heads, 0.5)
     const at = (distance: number, head: number): number =>
       bias[relativeBucket(distance, buckets, config.maxDistance) * heads + head]!
     for (const [head, neighbour] of [-1, 1, -2, 2].entries()) {
@@ -79,7 +87,7 @@ describe('models/init', (test) => {
         for (const side of [-far, far]) assert.is(at(neighbour + side, head), -0.5 * far)
       assert.is(at(-neighbour * 60, head), -4)
     }
-    assert.ok(localBias(buckets, heads, 0).every((x) => x === 0))
+    assert.ok(localBias(bucketsOf(config)!, heads, 0).every((x) => x === 0))
   })
 
   test('a function of seed and path: the same again, another for another seed, unmoved by other sizes', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { evaluateOne, tensor } from '../../core'
-import { presetNames, presets, relativeBias, relativeBucket } from '../../models'
+import { cocoBuckets, presetNames, presets, relativeBias, relativeBucket } from '../../models'
 import { describe } from '../harness'
 
 /**
@@ -67,7 +67,7 @@ describe('models/relative-position', (test) => {
   test('relativeBias[h, i, j] is the row of the bucket of j - i: it depends on the distance alone', () => {
     const [buckets, heads, T, maxDistance] = [16, 3, 30, 20]
     const table = Array.from({ length: buckets }, (_, r) => Array.from({ length: heads }, (__, h) => 100 * r + h))
-    const bias = relativeBias(tensor(table), T, maxDistance)
+    const bias = relativeBias(tensor(table), T, cocoBuckets(buckets, maxDistance))
     assert.equal(bias.aval.shape, [heads, T, T])
     const got = evaluateOne(bias)
     const matrix = bucketMatrix(40, buckets, maxDistance)
@@ -78,7 +78,10 @@ describe('models/relative-position', (test) => {
 
   test('a longer text does not move the buckets of a shorter one', () => {
     const table = tensor(Array.from({ length: 16 }, (_, r) => [r]))
-    const [short, long] = [evaluateOne(relativeBias(table, 5, 20)), evaluateOne(relativeBias(table, 40, 20))]
+    const [short, long] = [
+      evaluateOne(relativeBias(table, 5, cocoBuckets(16, 20))),
+      evaluateOne(relativeBias(table, 40, cocoBuckets(16, 20))),
+    ]
     for (let i = 0; i < 5; i++) for (let j = 0; j < 5; j++) assert.is(short[i * 5 + j], long[i * 40 + j])
   })
 })

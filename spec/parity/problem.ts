@@ -29,6 +29,9 @@ export const smallPair: PairConfig = {
   attentionDropout: 0,
   initStd: 0.02,
   locality: 0,
+  positions: 'relative',
+  sharing: 'token',
+  init: 'normal',
 }
 
 /** Uniforms in (0, 1) by number, of a stream with a name. */

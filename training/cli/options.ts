@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { deviceNames, matmulChoices } from '../../kernels'
-import { presetNames, rematNames } from '../../models'
+import { initNames, positionNames, presetNames, rematNames, sharingNames } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { flavourNames } from '../scaling'
@@ -36,9 +36,16 @@ export const fitOptions = (command: Command): Command =>
     .option('--remat <name>', `${rematNames.join(' | ')}: what is computed again instead of being kept (default none)`)
     .option('--memory <gb>', 'GB of 1e9 bytes that a step may take: chooses --micro-batch and --remat', numeric)
 
+/** What a model is, beside its sizes. */
+export const modelOptions = (command: Command): Command =>
+  command
+    .option('--positions <name>', `${positionNames.join(' | ')}: how places are known (default relative)`)
+    .option('--sharing <name>', `${sharingNames.join(' | ')}: what the two models share (default token)`)
+    .option('--init <name>', `${initNames.join(' | ')}: how weights start (default normal)`)
+
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>
-  fitOptions(deviceOption(command))
+  modelOptions(fitOptions(deviceOption(command)))
     .option('--corpus <file...>', 'plain text, or .jsonl with a "text" field; each also .gz or .br')
     .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
     .option('--objective <name>', `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME`)

@@ -6,11 +6,11 @@ import { decideConfig, modelOf } from '../pretrain/config'
 import { settle, type SettledConfig } from '../pretrain/fit-memory'
 import { forecaster, type StepForecast } from '../pretrain/plan-run'
 import type { PlannedProgram } from '../step-cost'
-import { fitOptions, lossScaleHelp, numeric, precisionHelp, type Flags } from './options'
+import { fitOptions, lossScaleHelp, modelOptions, numeric, precisionHelp, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
 
 export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
-  fitOptions(program.command('plan'))
+  modelOptions(fitOptions(program.command('plan')))
     .description('what a pretraining step takes: parameters, FLOPs, memory, kernels. Nothing is run')
     .option('--preset <name>', 'tiny | small | base | large | xl | xxl (default tiny)')
     .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)

@@ -1,6 +1,6 @@
 import { argmax, eq, input, iota, lt, neg, reshape, sigmoid, take, where, type Expr } from '../../core'
 import type { Program } from '../../kernels'
-import { clmLogits, mainHidden, rtdLogits, type PairConfig, type PairParams } from '../../models'
+import { clmLogits, mainHidden, mainTable, rtdLogits, type PairConfig, type PairParams } from '../../models'
 
 /**
  * What the main model says of B rows of T tokens, of which the first `lengths[b]` count: inputs `ids` i32[B, T], `lengths`
@@ -18,7 +18,7 @@ export const correctProgram = (
   const isToken = lt(iota([B, T], 1), reshape(input('lengths', [B], 'i32'), [B, 1]))
   const hidden = hiddenOf(config, params, ids, isToken)
   const replaced = sigmoid(neg(rtdLogits(params.head.rtd, hidden)))
-  const logits = clmLogits(params.head.clm, params.embedding.token, reshape(hidden, [B * T, config.hidden]))
+  const logits = clmLogits(params.head.clm, mainTable(params), reshape(hidden, [B * T, config.hidden]))
   return {
     outputs: [
       { name: 'replaced', value: replaced },
@@ -39,4 +39,4 @@ export const detectProgram = (config: PairConfig, params: PairParams, B: number,
 }
 
 const hiddenOf = (config: PairConfig, params: PairParams, ids: Expr, isToken?: Expr): Expr =>
-  mainHidden(config, params, take(params.embedding.token, ids), null, isToken)
+  mainHidden(config, params, take(mainTable(params), ids), null, isToken)

@@ -17,6 +17,7 @@ import {
   auxiliaryLogits,
   mainHeads,
   mainHidden,
+  mainTable,
   type PairConfig,
   type PairParams,
   type PassDropout,
@@ -39,7 +40,7 @@ export const tNlrV5: Objective<PairParams> = (config) => (params, batch, key) =>
   const k = batchKey(key, batch)
   const sampled = givenReplacements(batch) ?? drawReplacements(auxiliary, batch, k, config)
   const corrupted = corrupt(batch, sampled)
-  const embedded = embedCorrupted(params.embedding.token, batch, sampled, corrupted)
+  const embedded = embedCorrupted(mainTable(params), batch, sampled, corrupted)
   const hidden = mainHidden(config, params, embedded, mainDropout(config, k))
   const { original, logits } = mainHeads(params, hidden, batch.positions)
   const mlm = scope('mlm', () => maskedCrossEntropy(auxiliary, batch))

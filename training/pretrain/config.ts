@@ -5,6 +5,7 @@ import {
   codecFaults,
   NonNegativeInt,
   NonNegativeNumber,
+  oneOf,
   PositiveInt,
   PositiveNumber,
   Rate,
@@ -14,25 +15,18 @@ import {
 import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
 import { parseScaler } from '../scaling'
 import {
+  hasBuckets,
+  initNames,
+  positionNames,
   presetNames,
   presets,
   rematNames,
+  sharingNames,
   validatePair,
   type PairConfig,
   type Preset,
   type PresetName,
 } from '../../models'
-
-const oneOf = <A extends string>(names: readonly A[]): t.Type<A, A> =>
-  new t.Type<A, A, unknown>(
-    names.join(' | '),
-    (u): u is A => names.some((name) => name === u),
-    (u, context) => {
-      const found = names.find((name) => name === u)
-      return found === undefined ? t.failure(u, context) : t.success(found)
-    },
-    t.identity,
-  )
 
 const precisions: readonly ComputeDType[] = ['f32', 'f16', 'bf16']
 
@@ -48,7 +42,10 @@ const modelProps = {
   dropout: Rate,
   attentionDropout: Rate,
   initStd: PositiveNumber,
-  locality: NonNegativeNumber,
+  locality: NonNegativeNumber, // 0 for schemes of positions without a relative bias
+  positions: oneOf(positionNames),
+  sharing: oneOf(sharingNames),
+  init: oneOf(initNames),
 }
 
 /** Settings of a pretraining run, as a config file and the command line give them. All may be left out but the corpus. */
@@ -135,7 +132,8 @@ export const decideConfig = (
   const given: PretrainOptions = { ...decodedFile.right, ...decodedFlags.right }
   const preset = given.preset ?? defaults.preset
   const width = given.hidden === undefined ? {} : { ffn: 4 * given.hidden }
-  const merged = { ...defaults, ...bySize[preset], ...presets[preset], ...width, ...given }
+  const even = given.positions === undefined || hasBuckets(given.positions) ? {} : { locality: 0 }
+  const merged = { ...defaults, ...bySize[preset], ...presets[preset], ...width, ...even, ...given }
   const config = {
     ...merged,
     warmup: merged.warmup ?? Math.ceil(merged.steps / 10),

@@ -1,6 +1,6 @@
 import { cast, input, keyOf, neg, not, sigmoid, type Aval, type Expr } from '../../core'
 import type { Program } from '../../kernels'
-import { auxiliaryLogits, mainHeads, mainHidden, type PairConfig, type PairParams } from '../../models'
+import { auxiliaryLogits, mainHeads, mainHidden, mainTable, type PairConfig, type PairParams } from '../../models'
 import { batchKey, corrupt, drawReplacements, embedCorrupted, type PretrainInputs } from '../objectives'
 import { holes } from '../step'
 
@@ -17,7 +17,7 @@ export const ownCorruption = (
   const key = batchKey(keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') }), data)
   const sampled = drawReplacements(auxiliaryLogits(config, params, data.masked, data.positions), data, key, config)
   const corrupted = corrupt(data, sampled)
-  const hidden = mainHidden(config, params, embedCorrupted(params.embedding.token, data, sampled, corrupted), null)
+  const hidden = mainHidden(config, params, embedCorrupted(mainTable(params), data, sampled, corrupted), null)
   const { original } = mainHeads(params, hidden, data.positions)
   const outputs: readonly (readonly [string, Expr])[] = [
     ['replaced', sigmoid(neg(original))],

@@ -33,6 +33,9 @@ export const pair: PairConfig = {
   attentionDropout: 0.1,
   initStd: 0.02,
   locality: 0,
+  positions: 'relative',
+  sharing: 'token',
+  init: 'normal',
 }
 
 export const runKey: Key = keyOf(20211202)
