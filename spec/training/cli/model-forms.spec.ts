@@ -52,7 +52,10 @@ describe('training/cli: positions, sharing, init', (test) => {
   test('another form cannot take up a run', async () => {
     const resumed = await pretrain('tupe-a', '--positions', 'relative', '--sharing', 'token-pos', '--resume')
     assert.is(resumed.code, 2)
-    assert.match(resumed.stderr, /expected the config of the checkpoint \(.*positions = "tupe-a"\), got .*positions = "relative"/)
+    assert.match(
+      resumed.stderr,
+      /expected the config of the checkpoint \(.*positions = "tupe-a"\), got .*positions = "relative"/,
+    )
   })
 
   test('plan counts what a form has', async () => {
