@@ -24,14 +24,14 @@ export interface TorchOptimizer {
   readonly rates: readonly number[]
 }
 
-interface Output {
+export interface Output {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A program run to its end on a text; code null if there is no such program or a signal ended it. */
-const run = (command: string, args: readonly string[], input: string): Promise<Output> =>
+/** A program run to its end on a text: code null if there is no such program or a signal ended it. */
+export const run = (command: string, args: readonly string[], input: string): Promise<Output> =>
   new Promise((done) => {
     const child = spawn(command, args)
     let [stdout, stderr] = ['', '']

@@ -3,6 +3,7 @@ import { version } from '../../package.json'
 import { correctCommand } from './correct'
 import { demoCommand } from './demo'
 import { doctorCommand } from './doctor'
+import { exportCommand } from './export'
 import { finish, type Outcome } from './outcome'
 import { planCommand } from './plan'
 import { pretrainCommand } from './pretrain'
@@ -22,7 +23,8 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     .description('Pretrain an auxiliary + main pair by corrective language modelling, and correct text with it.')
     .version(version)
     .exitOverride()
-  for (const add of [pretrainCommand, correctCommand, planCommand, doctorCommand, demoCommand]) add(program, run)
+  for (const add of [pretrainCommand, correctCommand, exportCommand, planCommand, doctorCommand, demoCommand])
+    add(program, run)
   for (const command of program.commands) command.exitOverride()
   try {
     await program.parseAsync(argv)

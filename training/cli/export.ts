@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import * as E from 'fp-ts/Either'
+import { openPair } from '../correct/open'
+import { exportHuggingFace } from '../exchange'
+import type { Flags } from './options'
+import { print, printJson, type Outcome } from './outcome'
+
+export const exportCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
+  program
+    .command('export')
+    .description("the main model's encoder as Hugging Face's transformers load it, with its tokenizer")
+    .requiredOption('--from <dir>', 'folder of a pretraining run, or a checkpoint in it')
+    .requiredOption('--out <dir>', 'folder to write: model.safetensors, config.json, tokenizer.json')
+    .option('--json', 'one JSON object')
+    .action((flags: Flags) => run(runExport(flags)))
+}
+
+const runExport = async ({ from, out, json }: Flags): Promise<Outcome> => {
+  const pair = await openPair(String(from))()
+  if (E.isLeft(pair)) return E.left([pair.left])
+  const files = await exportHuggingFace(pair.right, String(out))()
+  if (E.isLeft(files)) return E.left([files.left])
+  if (json === true) printJson({ step: pair.right.checkpoint.header.step, files: files.right })
+  else {
+    print(`step ${pair.right.checkpoint.header.step} of ${String(from)}:`)
+    for (const file of files.right) print(`  ${file}`)
+  }
+  return E.right(0)
+}

@@ -1,0 +1,51 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import { atomicWrite, describeError } from '../checkpoint/atomic-write'
+import { encodeSafetensors } from '../checkpoint/safetensors'
+import type { SavedPair } from '../correct/open'
+import { ioError, type Fault } from '../fault'
+import { toHuggingFace } from './to-hugging-face'
+
+/** What an export writes. */
+export const exportFiles = ['model.safetensors', 'config.json', 'tokenizer.json', 'tokenizer_config.json'] as const
+
+/**
+ * The main model's encoder in a folder that `AutoModel.from_pretrained` of `transformers` loads, with its tokenizer. config.json is the last
+ * to be written: a folder with one is whole.
+ * left  what no architecture computes, a folder that cannot be written.
+ */
+export const exportHuggingFace =
+  ({ config, tokenizer, checkpoint }: SavedPair, out: string): TE.TaskEither<Fault, readonly string[]> =>
+  async () => {
+    const model = toHuggingFace(config, (path) => Float32Array.from(checkpoint.arrays.get(`params/${path}`)!))
+    if (E.isLeft(model)) return model
+    try {
+      await mkdir(out, { recursive: true })
+    } catch (error) {
+      return E.left(ioError('--out', out, 'a folder that can be written', describeError(error)))
+    }
+    const json = (value: unknown): readonly Uint8Array[] => [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]
+    const files: Readonly<Record<(typeof exportFiles)[number], readonly Uint8Array[]>> = {
+      'model.safetensors': encodeSafetensors({ tensors: model.right.tensors, metadata: { format: 'pt' } }),
+      'tokenizer.json': [Buffer.from(JSON.stringify(tokenizer.toJson()))],
+      'tokenizer_config.json': json({
+        tokenizer_class: 'PreTrainedTokenizerFast',
+        model_max_length: config.maxLength,
+        cls_token: '[CLS]',
+        bos_token: '[CLS]',
+        pad_token: '[PAD]',
+        sep_token: '[SEP]',
+        eos_token: '[SEP]',
+        unk_token: '[UNK]',
+        mask_token: '[MASK]',
+      }),
+      'config.json': json(model.right.config),
+    }
+    for (const [name, parts] of Object.entries(files)) {
+      const written = await atomicWrite(join(out, name), parts)()
+      if (E.isLeft(written)) return written
+    }
+    return E.right(Object.keys(files).map((name) => join(out, name)))
+  }

@@ -1,0 +1,2 @@
+export { exportHuggingFace } from './export'
+export { toHuggingFace, type HfModel, type ParameterOf } from './to-hugging-face'
