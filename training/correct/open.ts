@@ -6,7 +6,7 @@ import { leavesOf, type Aval } from '../../core'
 import { parameterAvals, type PairConfig } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { latestCheckpoint, readCheckpoint, requireTensors, type Checkpoint } from '../checkpoint/checkpoint'
-import type { Tokenizer } from '../data/bpe/tokenizer'
+import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import { badInput, type Fault } from '../fault'
 import { readTokenizer } from '../pretrain/folder'
 

@@ -1,4 +1,4 @@
-import type { SpecialIds } from './bpe/vocabulary'
+import type { SpecialIds } from './tokenizer/spec'
 
 /** Training text as equal blocks: row i is tokens[i·T .. (i+1)·T) and begins with [CLS]. */
 export interface Blocks {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/Either'
 import type { Blocks } from './blocks'
-import { requireSpecials, type Tokenizer } from './bpe/tokenizer'
-import { roomFor } from './bpe/pair-counts'
+import { requireSpecials } from './tokenizer/specials'
+import type { Tokenizer } from './tokenizer/tokenizer'
+import { roomFor } from './tokenizer/id-list'
 import { dataFault, type DataFault } from './fault'
 import type { Document } from './read-text'
 

@@ -4,8 +4,8 @@ import type { Blocks } from '../data/blocks'
 import { packDocuments } from '../data/pack'
 import { readDocuments, type Document } from '../data/read-text'
 import { splitDocuments } from '../data/split'
-import type { Tokenizer } from '../data/bpe/tokenizer'
-import { trainTokenizer } from '../data/bpe/train'
+import type { Tokenizer } from '../data/tokenizer/tokenizer'
+import { trainTokenizer } from '../data/tokenizer/train/train-bpe'
 import { badInput, type Fault } from '../fault'
 
 /** A corpus ready to train on: its tokenizer, training blocks, and blocks of documents held out. */

@@ -3,8 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { atomicWrite, describeError } from '../checkpoint/atomic-write'
-import { fromJson } from '../data/bpe/from-json'
-import type { Tokenizer } from '../data/bpe/tokenizer'
+import { fromJson } from '../data/tokenizer/file/from-json'
+import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import { badInput, ioError, type Fault } from '../fault'
 
 /** What a run leaves in its folder, beside checkpoints (`step-*.safetensors`). */

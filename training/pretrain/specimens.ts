@@ -1,7 +1,7 @@
 import { corruptRow, type BigramModel } from '../data/corrupt-fixed'
 import { unitsOf } from '../data/pack'
 import type { Document } from '../data/read-text'
-import type { Tokenizer } from '../data/bpe/tokenizer'
+import type { Tokenizer } from '../data/tokenizer/tokenizer'
 
 /** A held-out sentence with some tokens replaced, to be corrected before and after training. */
 export interface Specimen {

@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/Either'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { trainTokenizer } from '../../../training/data/bpe/train'
+import { trainTokenizer } from '../../../training/data/tokenizer/train/train-bpe'
 import { showDataFault, type DataFault } from '../../../training/data/fault'
 import { blockAt, tokenCounts, type Blocks } from '../../../training/data/blocks'
 import { packDocuments, packer, unitsOf } from '../../../training/data/pack'

@@ -1,12 +1,5 @@
-import { PairTable } from './pair-table'
-
-/** An Int32Array or Float64Array that can hold `size` elements: itself, or a copy of twice the length. */
-export const roomFor = <A extends Int32Array | Float64Array>(array: A, size: number): A => {
-  if (size <= array.length) return array
-  const wider = new (array.constructor as new (length: number) => A)(Math.max(size, 2 * array.length))
-  wider.set(array)
-  return wider
-}
+import { roomFor } from '../id-list'
+import { PairTable } from '../model/pair-table'
 
 /**
  * What the trainer knows of each pair of neighbours: its count, the words it was seen in, and a heap of candidates

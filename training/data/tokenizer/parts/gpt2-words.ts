@@ -60,17 +60,6 @@ const contractionLength = (text: string, at: number): number => {
   return ((next === 'r' || next === 'v') && last === 'e') || (next === 'l' && last === 'l') ? 3 : 0
 }
 
-/** Adds the words of `text` to `counts`. Call it text by text to count a corpus that does not fit in memory. */
-export const countWords = (counts: Map<string, number>, text: string): void => {
-  for (let from = 0; from < text.length;) {
-    const to = nextWord(text, from)
-    const word = text.slice(from, to)
-    const count = counts.get(word)
-    counts.set(count === undefined ? detached(word) : word, (count ?? 0) + 1)
-    from = to
-  }
-}
-
 /** The same string, not as a slice that keeps the whole text alive (V8 makes slices of 13 characters and more). */
 export const detached = (word: string): string =>
   word.length < 13 ? word : Buffer.from(word, 'utf16le').toString('utf16le')

@@ -3,12 +3,13 @@ import { Tokenizer as HuggingFace } from '@huggingface/tokenizers'
 import * as E from 'fp-ts/Either'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { fromJson } from '../../../training/data/bpe/from-json'
-import { requireSpecials, type Tokenizer } from '../../../training/data/bpe/tokenizer'
-import { trainTokenizer, type TrainerConfig } from '../../../training/data/bpe/train'
-import { nextWord, wordPattern } from '../../../training/data/bpe/words'
-import { showDataFault, type DataFault } from '../../../training/data/fault'
-import { describe } from '../../harness'
+import { fromJson } from '../../../../training/data/tokenizer/file/from-json'
+import { requireSpecials } from '../../../../training/data/tokenizer/specials'
+import type { Tokenizer } from '../../../../training/data/tokenizer/tokenizer'
+import { trainTokenizer, type TrainerConfig } from '../../../../training/data/tokenizer/train/train-bpe'
+import { nextWord, wordPattern } from '../../../../training/data/tokenizer/parts/gpt2-words'
+import { showDataFault, type DataFault } from '../../../../training/data/fault'
+import { describe } from '../../../harness'
 
 const right = <A>(either: E.Either<DataFault, A>): A => {
   if (E.isLeft(either)) throw new Error(showDataFault(either.left))
@@ -19,6 +20,9 @@ const fault = (either: E.Either<DataFault, unknown>): string => {
   return showDataFault(either.left)
 }
 const train = (texts: readonly string[], config: TrainerConfig) => right(trainTokenizer(texts, config))
+
+const mergesOf = ({ spec: { model }, tokenOf }: Tokenizer) =>
+  model.type === 'BPE' ? model.merges.map((pair) => pair.map(tokenOf)) : []
 
 const speeches = sotu().map((speech) => ('text' in speech && typeof speech.text === 'string' ? speech.text : ''))
 const english = train(speeches.slice(0, 40), { vocabSize: 2000 })
@@ -76,7 +80,7 @@ const words = (s: string): readonly string[] => {
   return found
 }
 
-describe('training/data/bpe', (test) => {
+describe('training/data/tokenizer: byte-level BPE', (test) => {
   test('words split as the published pattern splits', () => {
     fc.assert(
       fc.property(text, (s) => assert.equal(words(s), s.match(wordPattern) ?? [])),
@@ -127,12 +131,20 @@ describe('training/data/bpe', (test) => {
 
   test('trains the merges that counting by hand gives, ties to the smaller ids', () => {
     // words: "ab" x2, " ab" x2, " cd" x3: " c" and "cd" tie at 3, "ab" leads with 4
-    const { tokenOf, spec } = train(['ab ab ab\nab', ' cd cd cd'], { vocabSize: 264 })
+    const trained = train(['ab ab ab\nab', ' cd cd cd'], { vocabSize: 264 })
     assert.equal(
-      spec.merges.map(([a, b]) => `${tokenOf(a)} ${tokenOf(b)}`),
+      mergesOf(trained).map((pair) => pair.join(' ')),
       ['a b', 'c d', 'Ġ cd'],
     )
-    assert.equal([0, 1, 2, 3, 4, 5, 261].map(tokenOf), ['[CLS]', '[PAD]', '[SEP]', '[UNK]', '[MASK]', '!', 'ab'])
+    assert.equal([0, 1, 2, 3, 4, 5, 261].map(trained.tokenOf), [
+      '[CLS]',
+      '[PAD]',
+      '[SEP]',
+      '[UNK]',
+      '[MASK]',
+      '!',
+      'ab',
+    ])
   })
 
   test('equal counts give an equal vocabulary, whatever the order of the texts', () => {
@@ -148,9 +160,7 @@ describe('training/data/bpe', (test) => {
         fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c', ' '), minLength: 1 }), { minLength: 5 }),
         (texts) => {
           const outcome = trainTokenizer(texts, { vocabSize: 261 + 6, minFrequency: 1 })
-          const got = E.isRight(outcome)
-            ? outcome.right.spec.merges.map((pair) => pair.map(outcome.right.tokenOf))
-            : 'left'
+          const got = E.isRight(outcome) ? mergesOf(outcome.right) : 'left'
           assert.equal(got, slowMerges(texts, 6))
         },
       ),
@@ -229,15 +239,11 @@ describe('training/data/bpe', (test) => {
     const model = json['model'] as { vocab: Record<string, number>; merges: unknown[] }
     const withModel = (change: object) => fault(fromJson({ ...json, model: { ...model, ...change } }, 'f.json'))
     assert.match(
-      withModel({ type: 'WordPiece' }),
-      /^tokenizer: expected .*"BPE".*, got "WordPiece"\n {2}at f\.json model\/type/,
+      withModel({ type: 'Whisper' }),
+      /^tokenizer: expected one of BPE, Unigram, WordLevel, WordPiece, got "Whisper"\n {2}at f\.json model\/type/,
     )
     assert.match(withModel({ dropout: 0.1 }), /got 0\.1\n {2}at f\.json model\/dropout/)
-    assert.match(withModel({ byte_fallback: true }), /model\/byte_fallback/)
-    assert.match(
-      withModel({ continuing_subword_prefix: '##' }),
-      /got "##"\n {2}at f\.json model\/continuing_subword_prefix/,
-    )
+    assert.match(withModel({ byte_fallbak: true }), /known keys|byte_fallback, .*got unknown key "byte_fallbak"/)
     assert.match(withModel({ vocab: { a: 1.5 } }), /got 1\.5\n {2}at f\.json model\/vocab\/a/)
     assert.match(withModel({ vocab: { ...model.vocab, zz: 7 } }), /expected an id from 0 to 2\^21, used once, got 7/)
     assert.match(
@@ -248,8 +254,14 @@ describe('training/data/bpe', (test) => {
       withModel({ merges: [], vocab: { a: 0 }, unk_token: null }),
       /all 256 bytes, or an unk_token, got 1 bytes/,
     )
-    assert.match(fault(fromJson({ ...json, normalizer: { type: 'BertNormalizer' } })), /normalizer/)
-    assert.match(fault(fromJson({ ...json, pre_tokenizer: { type: 'Metaspace' } })), /"ByteLevel", got "Metaspace"/)
+    assert.match(
+      fault(fromJson({ ...json, normalizer: { type: 'Nmt' } })),
+      /expected one of BertNormalizer, .*Strip.*, got "Nmt"\n {2}at tokenizer\.json normalizer\/type/,
+    )
+    assert.match(
+      fault(fromJson({ ...json, pre_tokenizer: { type: 'UnicodeScripts' } })),
+      /got "UnicodeScripts"\n {2}at tokenizer\.json pre_tokenizer\/type/,
+    )
     assert.match(
       fault(fromJson({ ...json, added_tokens: [{ id: 3, content: '<x>' }] })),
       /expected id 3 to be "\[UNK\]", got "<x>"/,

@@ -1,7 +1,7 @@
-import { roomFor } from './pair-counts'
+import { roomFor } from '../id-list'
 import type { PairTable } from './pair-table'
 
-/** The merges of a vocabulary, ready to apply: rank of a pair (its place in the list), and the id each rank makes. */
+/** The merges of a vocabulary, ready to apply: rank of a pair (its place in the list, or one that it shares), and the id each rank makes. */
 export interface MergeTable {
   readonly ranks: PairTable
   readonly results: Int32Array

@@ -29,3 +29,11 @@ export const bytesOfToken = (token: string): Uint8Array | undefined => {
   }
   return bytes
 }
+
+/** A text in the alphabet: one character for each byte of its UTF-8. */
+export const spellBytes = (text: string): string => {
+  const bytes = Buffer.from(text, 'utf8')
+  let out = ''
+  for (let i = 0; i < bytes.length; i += 1) out += byteToChar[bytes[i]!]!
+  return out
+}

@@ -1,25 +1,47 @@
 import * as E from 'fp-ts/Either'
-import { dataFault, type DataFault } from '../fault'
-import { alphabet, byteToChar } from './byte-alphabet'
-import { normalize, type Normalizer } from './normalize'
+import { dataFault, type DataFault } from '../../fault'
+import type { PostProcessor } from '../components'
+import { alphabet, byteToChar } from '../parts/byte-alphabet'
+import { normalizerOf } from '../parts/normalizers'
+import type { TokenizerSpec } from '../spec'
+import { specialTokens } from '../specials'
+import { tokenizer, type Tokenizer } from '../tokenizer'
 import { PairCounts } from './pair-counts'
-import { tokenizer, type Tokenizer } from './tokenizer'
-import { countWords } from './words'
+import { mostUnits, mostWords, WordCounts } from './word-counts'
 
-/** Names of the special tokens of a vocabulary trained here; their ids are 0–4 (recipe 9.2: COCO-LM's order). */
-export const specialTokens = ['[CLS]', '[PAD]', '[SEP]', '[UNK]', '[MASK]'] as const
+/** Normalisations that a vocabulary may be trained with, in order; `Lowercase` gives an uncased one. */
+export const normalizerNames = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase'] as const
+export type NormalizerName = (typeof normalizerNames)[number]
 
 export interface TrainerConfig {
   readonly vocabSize: number // specials and bytes included: at least 261
   readonly minFrequency?: number // least count of a pair that may be merged, default 2
-  readonly normalizers?: readonly Normalizer[] // default none; ['Lowercase'] gives an uncased vocabulary
+  readonly normalizers?: readonly NormalizerName[] // default none
+  readonly onMerge?: (entries: number) => void // the vocabulary has grown to this many entries
 }
+
+/** Words and how often each occurs; read twice. A map of counts is one. */
+export type CountedWords = Iterable<readonly [word: string, count: number]>
 
 /** Train on texts: see `trainBpe`. */
 export const trainTokenizer = (texts: Iterable<string>, config: TrainerConfig): E.Either<DataFault, Tokenizer> => {
-  const counts = new Map<string, number>()
-  for (const text of texts) countWords(counts, normalize(config.normalizers ?? [], text))
+  const counts = new WordCounts()
+  const normalize = normalizerFor(config.normalizers ?? [])
+  for (const text of texts) counts.addWords(normalize(text))
+  if (counts.isFull) return E.left(tooManyWords(counts))
   return trainBpe(counts, config)
+}
+
+/** What a text goes through before its words are counted. */
+export const normalizerFor = (names: readonly NormalizerName[]): ((text: string) => string) => {
+  const made = normalizerOf(normalizerNamed(names))
+  if (E.isLeft(made)) throw new Error(`internal: ${made.left}`)
+  return made.right
+}
+
+const normalizerNamed = (names: readonly NormalizerName[]): TokenizerSpec['normalizer'] => {
+  const normalizers = names.map((type) => ({ type }))
+  return normalizers.length > 1 ? { type: 'Sequence', normalizers } : (normalizers[0] ?? null)
 }
 
 /**
@@ -30,8 +52,8 @@ export const trainTokenizer = (texts: Iterable<string>, config: TrainerConfig): 
  * left  vocabSize below 261, or more than the text can fill.
  */
 export const trainBpe = (
-  counts: ReadonlyMap<string, number>,
-  { vocabSize, minFrequency = 2, normalizers = [] }: TrainerConfig,
+  counts: CountedWords,
+  { vocabSize, minFrequency = 2, normalizers = [], onMerge }: TrainerConfig,
 ): E.Either<DataFault, Tokenizer> => {
   const base = specialTokens.length + alphabet.length
   if (!Number.isInteger(vocabSize) || vocabSize < base)
@@ -61,9 +83,37 @@ export const trainBpe = (
     for (const word of pairs.takeWords(pair)) mergeInWord(words, word, a, b, id, pairs)
     pairs.counts[pair] = 0
     pairs.settle()
+    onMerge?.(tokens.length)
   }
   const added = specialTokens.map((content, id) => ({ id, content, special: true, lstrip: false, rstrip: false }))
-  return E.right(tokenizer({ tokens, merges, added, normalizers, unk: '[UNK]' }))
+  return E.right(
+    tokenizer({
+      added,
+      normalizer: normalizerNamed(normalizers),
+      preTokenizer: byteLevel,
+      model: { type: 'BPE', tokens, merges, unk: '[UNK]' },
+      postProcessor: around(tokens.indexOf('[CLS]'), tokens.indexOf('[SEP]')),
+      decoder: byteLevel,
+    }),
+  )
+}
+
+const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true } as const
+
+/** [CLS] A [SEP], and [CLS] A [SEP] [SEP] B [SEP] for pairs (recipe 9.4). */
+const around = (cls: number, sep: number): PostProcessor => {
+  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
+  const sequence = (id: string) => ({ Sequence: { id, type_id: 0 } })
+  const [open, close] = [special('[CLS]'), special('[SEP]')]
+  return {
+    type: 'TemplateProcessing',
+    single: [open, sequence('A'), close],
+    pair: [open, sequence('A'), close, close, sequence('B'), close],
+    special_tokens: {
+      '[CLS]': { id: '[CLS]', ids: [cls], tokens: ['[CLS]'] },
+      '[SEP]': { id: '[SEP]', ids: [sep], tokens: ['[SEP]'] },
+    },
+  }
 }
 
 /** Distinct words as symbols end to end; a word's symbols shrink in place as pairs merge. */
@@ -74,11 +124,14 @@ interface Words {
   readonly count: Float64Array // occurrences in the text
 }
 
-const splitWords = (counts: ReadonlyMap<string, number>, idOfByte: (byte: number) => number): Words => {
+const splitWords = (counts: CountedWords, idOfByte: (byte: number) => number): Words => {
   const byteIds = Int32Array.from({ length: 256 }, (_, byte) => idOfByte(byte))
-  const [start, end, count] = [0, 0, 0].map(() => new Float64Array(counts.size)) as [Float64Array, Float64Array, Float64Array] // prettier-ignore
-  let total = 0
-  for (const word of counts.keys()) total += Buffer.byteLength(word)
+  let [total, size] = [0, 0]
+  for (const [word] of counts) {
+    total += Buffer.byteLength(word)
+    size += 1
+  }
+  const [start, end, count] = [0, 0, 0].map(() => new Float64Array(size)) as [Float64Array, Float64Array, Float64Array] // prettier-ignore
   const symbols = new Int32Array(total)
   let at = 0
   let index = 0
@@ -117,6 +170,16 @@ const mergeInWord = (words: Words, word: number, a: number, b: number, id: numbe
   }
   words.end[word] = to
 }
+
+/** A corpus with more distinct words than can be counted in bounded memory. */
+export const tooManyWords = ({ size }: WordCounts): DataFault =>
+  dataFault(
+    'BPE vocabulary',
+    'corpus',
+    `at most ${mostWords} distinct words of ${mostUnits} UTF-16 units together`,
+    `more: ${size} were counted before room ran out`,
+    'train on a part of the corpus; text without spaces has few words that come twice',
+  )
 
 const tooLittleText = (
   vocabSize: number,
