@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { Normalizer, OneNormalizer } from '../components'
+import { combiningMark, nonSpacingMark, notNormalized, unseen } from './char-tables'
 import { charsmap, type Charsmap } from './charsmap'
 import { regexOf } from './regex'
 
@@ -28,11 +29,11 @@ const oneOf = (normalizer: OneNormalizer): E.Either<string, Normalize> => {
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return E.right((text) => text.normalize(normalizer.type))
+      return E.right(normalForm(normalizer.type))
     case 'Lowercase':
       return E.right(lowerCase)
     case 'StripAccents':
-      return E.right((text) => text.replace(/\p{M}/gu, ''))
+      return E.right((text) => text.replace(combiningMark, ''))
     case 'Strip': {
       const { strip_left: left, strip_right: right } = normalizer
       const edge = new RegExp([left ? '^\\p{White_Space}+' : '', right ? '\\p{White_Space}+$' : ''].filter((s) => s !== '').join('|') || '(?!)', 'gu') // prettier-ignore
@@ -57,17 +58,28 @@ const oneOf = (normalizer: OneNormalizer): E.Either<string, Normalize> => {
 const lowerCase = (text: string): string =>
   text.includes('\u03a3') ? Array.from(text, (char) => char.toLowerCase()).join('') : text.toLowerCase()
 
-/** The blocks of ideographs that BERT parts by spaces (`tokenization.py`, `_is_chinese_char`). */
-const ideograph = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu // prettier-ignore
+const normalForm = (form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalize => {
+  const kept = notNormalized[form]
+  return (text) =>
+    kept?.test(text) === true
+      ? text
+          .split(kept)
+          .map((part, i) => (i % 2 === 1 ? part : part.normalize(form)))
+          .join('')
+      : text.normalize(form)
+}
+const decomposed = normalForm('NFD')
+
+/** The blocks of ideographs that BERT parts by spaces (`tokenization.py`, `_is_chinese_char`; as in the Rust library, from U+2B920 on). */
+const ideograph = /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu // prettier-ignore
 
 const bertNormalizer = (config: Extract<OneNormalizer, { type: 'BertNormalizer' }>): Normalize => {
   const stripsAccents = config.strip_accents ?? config.lowercase
   return (text) => {
     let s = text
-    if (config.clean_text)
-      s = s.replace(/[\t\n\r]|\p{White_Space}/gu, ' ').replace(/[\0\ufffd\p{Cc}\p{Cf}\p{Cn}\p{Co}]/gu, '')
+    if (config.clean_text) s = s.replace(unseen, '').replace(/\p{White_Space}/gu, ' ')
     if (config.handle_chinese_chars) s = s.replace(ideograph, ' $& ')
-    if (stripsAccents) s = s.normalize('NFD').replace(/\p{Mn}/gu, '')
+    if (stripsAccents) s = decomposed(s).replace(nonSpacingMark, '')
     return config.lowercase ? lowerCase(s) : s
   }
 }

@@ -1,6 +1,7 @@
 import * as E from 'fp-ts/Either'
 import type { Behavior, Metaspace, OnePreTokenizer, PreTokenizer } from '../components'
 import { spellBytes } from './byte-alphabet'
+import { punctuation, wordOrSymbols } from './char-tables'
 import { nextWord } from './gpt2-words'
 import { regexOf } from './regex'
 
@@ -58,7 +59,7 @@ const cutOf = (each: OnePreTokenizer): E.Either<string, Cut> => {
     case 'BertPreTokenizer':
       return E.right(through(at(space, 'Removed'), at(punctuation, 'Isolated')))
     case 'Whitespace':
-      return E.right(at(/[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu, 'Removed', true)) // prettier-ignore
+      return E.right(at(wordOrSymbols, 'Removed', true))
     case 'WhitespaceSplit':
       return E.right(at(space, 'Removed'))
     case 'Digits':
@@ -77,9 +78,6 @@ const cutOf = (each: OnePreTokenizer): E.Either<string, Cut> => {
 }
 
 const space = /\p{White_Space}/gu
-/** Unicode's, and all of ASCII that is no letter, number, space or control, as BERT counts it. */
-const punctuation = /[\p{P}$+<=>^`|~]/gu
-
 /** Cuts at the matches of an expression, or, inverted, at what lies between them. */
 const at =
   (regex: RegExp, behavior: Behavior, invert = false): Cut =>
