@@ -13,15 +13,12 @@ const fs = {
   unlink: promisify(unlink),
 }
 
-const writeAll = async (fd: number, parts: readonly Uint8Array[]): Promise<void> => {
-  for (const part of parts) {
-    let at = 0
-    while (at < part.byteLength) {
-      const rest = part.subarray(at, at + (1 << 30))
-      at += await new Promise<number>((resolve, reject) => {
-        writev(fd, [rest], (error, written) => (error === null ? resolve(written) : reject(error)))
-      })
-    }
+const writeAll = async (fd: number, part: Uint8Array): Promise<void> => {
+  for (let at = 0; at < part.byteLength;) {
+    const rest = part.subarray(at, at + (1 << 30))
+    at += await new Promise<number>((resolve, reject) => {
+      writev(fd, [rest], (error, written) => (error === null ? resolve(written) : reject(error)))
+    })
   }
 }
 
@@ -29,17 +26,40 @@ const writeAll = async (fd: number, parts: readonly Uint8Array[]): Promise<void>
  * A file that appears whole or not at all: written beside its place, flushed to the disk, renamed, and the folder flushed. On
  * failure (no space, no permission) the half-written file is removed and what was there before stays.
  */
-export const atomicWrite =
-  (path: string, parts: readonly Uint8Array[]): TE.TaskEither<Fault, void> =>
+export const atomicWrite = (path: string, parts: readonly Uint8Array[]): TE.TaskEither<Fault, void> =>
+  replacing(path, async (fd) => {
+    for (const part of parts) await writeAll(fd, part)
+    return E.right(undefined)
+  })
+
+/** As `atomicWrite`, of parts that are still being made; a Left among them is the answer, and nothing has been written. */
+export const atomicWriteStream = (
+  path: string,
+  parts: AsyncIterable<E.Either<Fault, Uint8Array>>,
+): TE.TaskEither<Fault, void> =>
+  replacing(path, async (fd) => {
+    for await (const part of parts) {
+      if (E.isLeft(part)) return part
+      await writeAll(fd, part.right)
+    }
+    return E.right(undefined)
+  })
+
+const replacing =
+  (path: string, write: (fd: number) => Promise<E.Either<Fault, void>>): TE.TaskEither<Fault, void> =>
   async () => {
     const temporary = `${path}.${process.pid}.tmp`
     let fd: number | undefined
     try {
       fd = await fs.open(temporary, 'w')
-      await writeAll(fd, parts)
-      await fs.fsync(fd)
+      const written = await write(fd)
+      if (E.isRight(written)) await fs.fsync(fd)
       await fs.close(fd)
       fd = undefined
+      if (E.isLeft(written)) {
+        await fs.unlink(temporary)
+        return written
+      }
       await fs.rename(temporary, path)
       const folder = await fs.open(dirname(path), 'r')
       await fs.fsync(folder)

@@ -7,6 +7,7 @@ import { exportCommand } from './export'
 import { finish, type Outcome } from './outcome'
 import { planCommand } from './plan'
 import { pretrainCommand } from './pretrain'
+import { tokenizerCommand } from './tokenizer/command'
 
 /** The command line: `emend COMMAND ...`. Sets the exit code (design.md section 7); never throws for what a user got wrong. */
 export const main = async (argv: readonly string[]): Promise<void> => {
@@ -23,7 +24,15 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     .description('Pretrain an auxiliary + main pair by corrective language modelling, and correct text with it.')
     .version(version)
     .exitOverride()
-  for (const add of [pretrainCommand, correctCommand, exportCommand, planCommand, doctorCommand, demoCommand])
+  for (const add of [
+    pretrainCommand,
+    correctCommand,
+    exportCommand,
+    planCommand,
+    tokenizerCommand,
+    doctorCommand,
+    demoCommand,
+  ])
     add(program, run)
   for (const command of program.commands) command.exitOverride()
   try {

@@ -45,6 +45,25 @@ const lines = (): Progress => {
   }
 }
 
+/** How far a count has come, on standard error: a bar at a terminal, else a line for every tenth. `unit`: what is counted. */
+export const countBar = (isWanted: boolean, unit: string, total: number) => {
+  const isBar = isWanted && process.stderr.isTTY
+  const bar = isBar
+    ? new SingleBar({ format: `{bar} {value}/{total} ${unit} | {eta_formatted} left`, hideCursor: true, stream: process.stderr, fps: 5 }, Presets.shades_classic) // prettier-ignore
+    : undefined
+  let tenth = 0
+  bar?.start(total, 0)
+  return {
+    at: (count: number): void => {
+      bar?.update(count)
+      if (isBar || !isWanted || Math.floor((10 * count) / total) <= tenth) return
+      tenth = Math.floor((10 * count) / total)
+      process.stderr.write(`${count}/${total} ${unit}\n`)
+    },
+    stop: (): void => bar?.stop(),
+  }
+}
+
 /** `loss 35.2, clm 7.33, mlm 7.34, rtd 0.41`, in nats. */
 const showTerms = ({ loss, metrics }: StepRecord): string =>
   [['loss', loss] as const, ...Object.entries(metrics)].map(([name, x]) => `${name} ${x.toPrecision(4)}`).join(', ')

@@ -116,7 +116,7 @@ export const Decoder: t.Type<Decoder, unknown> = t.recursion('Decoder', () =>
   byType({ ...decoders, Sequence: part('Sequence', { decoders: t.readonlyArray(Decoder) }, {}) }),
 )
 
-const named = t.tuple([t.string, t.Int])
+const named = t.tuple([t.string, NonNegativeInt])
 
 /** What is put around a text. `encode` does not do it; a file that is written has it again as it was read. */
 const postProcessors = {

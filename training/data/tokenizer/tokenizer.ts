@@ -62,10 +62,13 @@ export const tokenizerOf = (spec: TokenizerSpec): E.Either<string, Tokenizer> =>
   const { cut, spell } = words.right
   const model = modelOf(spec.model, idOf, isSpecial)
   const encodeWord = remembering(spell === undefined ? model : (word, out) => model(spell(word), out))
-  const split = {
-    text: splitAdded(spec.added.filter(({ special }) => !special), normalize.right), // prettier-ignore
-    parse: splitAdded(spec.added, normalize.right),
-  }
+  const specials = spec.added.filter(({ special }) => special)
+  const plain = spec.added.filter(({ special }) => !special)
+  // of a SentencePiece model the user's symbols are found later, by its own rules
+  const split =
+    spec.sentencePiece === undefined
+      ? { text: splitAdded(plain, normalize.right), parse: splitAdded(spec.added, normalize.right) }
+      : { text: splitAdded([], normalize.right), parse: splitAdded(specials, normalize.right) }
 
   const encode: Tokenizer['encode'] = (text, { specials: reading = 'text' } = {}) => {
     const out = new IdList(text.length >> 1)

@@ -24,12 +24,14 @@ export const sentencePieceNormalizer = (spec: SentencePieceText): ((text: string
   const atomAt = atomsAt(spec.atoms)
   return (text) => {
     const bytes = Buffer.from(text, 'utf8')
-    let out = ''
+    let out = addsDummyPrefix && !spaceIsSuffix ? space : ''
     let wasSpace = removesExtraSpaces
+    let isBlank = true // nothing but spaces so far
     for (let at = 0, index = 0; at < bytes.length;) {
       const { part, byteLength, length } = next(text, index, bytes, at)
       at += byteLength
       index += length
+      if (part !== ' ') isBlank = false
       const kept = wasSpace ? part.replace(/^ +/u, '') : part
       if (kept !== '') {
         out += escapesSpaces ? kept.replaceAll(' ', spaceMark) : kept
@@ -37,24 +39,9 @@ export const sentencePieceNormalizer = (spec: SentencePieceText): ((text: string
       }
       if (!removesExtraSpaces) wasSpace = false
     }
-    if (removesExtraSpaces) {
-      while (out.endsWith(space)) out = out.slice(0, -space.length)
-      if (out === '' && !hasText(text)) return ''
-    }
-    if (text === '') return ''
-    return addsDummyPrefix ? (spaceIsSuffix ? `${out}${space}` : `${space}${out}`) : out
-  }
-
-  /** Whether anything but spaces is there once replaced. */
-  function hasText(text: string): boolean {
-    const bytes = Buffer.from(text, 'utf8')
-    for (let at = 0, index = 0; at < bytes.length;) {
-      const { part, byteLength, length } = next(text, index, bytes, at)
-      if (part !== ' ') return true
-      at += byteLength
-      index += length
-    }
-    return false
+    if (text === '' || (removesExtraSpaces && isBlank)) return ''
+    if (removesExtraSpaces) while (out.endsWith(space)) out = out.slice(0, -space.length)
+    return addsDummyPrefix && spaceIsSuffix ? `${out}${space}` : out
   }
 
   function next(text: string, index: number, bytes: Uint8Array, at: number) {
@@ -94,7 +81,6 @@ export const sentencePieceCut = (
   const atWords = new RegExp(`(?<=[^${spaceMark}])(?=${spaceMark})`, 'u')
   const words = (text: string): readonly string[] => (canSplit ? text.split(atWords) : [text])
   if (atoms.length === 0) return words
-  const marked = atoms.map((atom) => atom.replaceAll(' ', spaceMark))
-  const regex = new RegExp(`(${anyAtom(marked, 'u').source})`, 'u')
+  const regex = new RegExp(`(${anyAtom(atoms, 'u').source})`, 'u')
   return (text) => text.split(regex).flatMap((part, i) => (i % 2 === 1 ? [part] : words(part))).filter((s) => s !== '') // prettier-ignore
 }

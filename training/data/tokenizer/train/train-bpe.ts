@@ -55,11 +55,8 @@ export const trainBpe = (
   counts: CountedWords,
   { vocabSize, minFrequency = 2, normalizers = [], onMerge }: TrainerConfig,
 ): E.Either<DataFault, Tokenizer> => {
-  const base = specialTokens.length + alphabet.length
-  if (!Number.isInteger(vocabSize) || vocabSize < base)
-    return E.left(
-      dataFault('BPE vocabulary', 'vocabSize', `at least ${base} entries (5 special, 256 bytes)`, `${vocabSize}`),
-    )
+  const tooSmall = vocabularyFault(vocabSize)
+  if (tooSmall !== undefined) return E.left(tooSmall)
   const tokens: string[] = [...specialTokens, ...alphabet]
   const idOf = new Map(tokens.map((token, id) => [token, id]))
   const words = splitWords(counts, (byte) => idOf.get(byteToChar[byte]!)!)
@@ -73,7 +70,7 @@ export const trainBpe = (
   while (tokens.length < vocabSize) {
     const pair = pairs.best()
     if (pair < 0 || pairs.counts[pair]! < Math.max(1, minFrequency))
-      return E.left(tooLittleText(vocabSize, base, merges.length, minFrequency, tokens.length))
+      return E.left(tooLittleText(vocabSize, merges.length, minFrequency, tokens.length))
     const [a, b] = [pairs.left[pair]!, pairs.right[pair]!]
     const token = tokens[a]! + tokens[b]!
     // two pairs can spell one token (ab+c, a+bc): it keeps the id it has
@@ -115,6 +112,14 @@ const around = (cls: number, sep: number): PostProcessor => {
     },
   }
 }
+
+const base = specialTokens.length + alphabet.length
+
+/** What is wrong with a size: the alphabet must fit in. */
+export const vocabularyFault = (vocabSize: number): DataFault | undefined =>
+  Number.isInteger(vocabSize) && vocabSize >= base
+    ? undefined
+    : dataFault('BPE vocabulary', 'vocabSize', `at least ${base} entries (5 special, 256 bytes)`, `${vocabSize}`)
 
 /** Distinct words as symbols end to end; a word's symbols shrink in place as pairs merge. */
 interface Words {
@@ -181,13 +186,7 @@ export const tooManyWords = ({ size }: WordCounts): DataFault =>
     'train on a part of the corpus; text without spaces has few words that come twice',
   )
 
-const tooLittleText = (
-  vocabSize: number,
-  base: number,
-  merges: number,
-  minFrequency: number,
-  possible: number,
-): DataFault =>
+const tooLittleText = (vocabSize: number, merges: number, minFrequency: number, possible: number): DataFault =>
   dataFault(
     'BPE vocabulary',
     'vocabSize',
