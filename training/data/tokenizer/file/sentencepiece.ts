@@ -143,7 +143,7 @@ const specOf = (
   )
   const space = { pattern: { String: spaceMark }, content: ' ' }
   const prefix = text.addsDummyPrefix && !text.spaceIsSuffix
-  const most = text.removesExtraSpaces ? 2 ** 31 - 1 : 1 // spaces at the beginning that decoding takes away
+  const spaces = text.removesExtraSpaces ? 2 ** 31 - 1 : text.addsDummyPrefix ? 1 : 0 // at the beginning, that decoding takes away
   return {
     added,
     normalizer: { type: 'Sequence', normalizers: closestNormalizers(text, charsmapBlob) },
@@ -159,7 +159,7 @@ const specOf = (
         {
           type: 'Strip',
           content: ' ',
-          start: prefix ? most : 0,
+          start: spaces,
           stop: 0,
         },
       ],

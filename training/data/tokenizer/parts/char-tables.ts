@@ -62,6 +62,17 @@ export const unseen = corrected('(?![\\t\\n\\r])[\\0\\ufffd\\p{Cc}\\p{Cf}\\p{Co}
 /** P, and all of ASCII that is no letter, number, space or control, as BERT counts it. */
 export const punctuation = corrected('[\\p{P}$+<=>^`|~]', latePunctuation, '166d 111c9')
 
+const lateLetters = `
+  88f c5c cdc a7ce-a7cf a7d2 a7d4 a7f1 10940-10959 10ec5-10ec7 11db0-11ddb 16ea0-16eb8 16ebb-16ed3 16ff2-16ff3
+  187f8-187ff 18d09-18d1e 18d80-18df2 1e6c0-1e6de 1e6e0-1e6e2 1e6e4-1e6e5 1e6e7-1e6ed 1e6f0-1e6f4 1e6fe-1e6ff
+  2b73a-2b73f 2cea2-2cead 323b0-33479
+`
+const lateNumbers = '11de0-11de9 16ff4-16ff6'
+
+/** L and N of the Rust library's Oniguruma, which byte-level BPE splits by: expressions for one character. */
+export const letter = `(?:(?![${inside(lateLetters)}])\\p{L})`
+export const number = `(?:(?![${inside(lateNumbers)}])\\p{N})`
+
 /** `\w+|[^\w\s]+` of the Rust crate `regex`. */
 export const wordOrSymbols = (() => {
   const word = `(?:(?![${inside(lateWords)}])[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}])`

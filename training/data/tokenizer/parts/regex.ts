@@ -1,13 +1,13 @@
 import * as E from 'fp-ts/Either'
 import type { Pattern } from '../components'
 
-/** `\s` is Unicode White_Space and `\w` letters, marks, numbers and connectors, in Oniguruma as in the Rust crates. */
+/** `\s` and `\w` as Oniguruma has them; its Unicode is 16, so that a character that is newer than that may be a letter here alone. */
 const classes: Readonly<Record<string, string>> = {
   s: '\\p{White_Space}',
   S: '\\P{White_Space}',
   d: '\\p{Nd}',
   D: '\\P{Nd}',
-  w: '\\p{L}\\p{M}\\p{N}\\p{Pc}',
+  w: '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}',
 }
 /** Letters that match another when case does not count, beside their own other case. */
 const alsoMatches: Readonly<Record<string, string>> = { s: '\u017f', k: '\u212a' }
