@@ -65,7 +65,7 @@ describe('bench', (test) => {
       assert.match(stderr, message)
     }
     for (const [args, message] of [
-      [['matmull'], /no suite matmull\n.*step, matmul, elementwise, scaling, compile/],
+      [['matmull'], /no suite matmull\n.*step, matmul, elementwise, scaling, compile, tokenizer/],
       [['matmul', '--steps', '3'], /--steps is of the suite precision/],
       [['precision', '--seeds', '0'], /--seeds: expected a whole number above 0, got 0/],
     ] as const) {

@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util'
 import { machine } from './runner/measure.mjs'
 import { table } from './runner/print.mjs'
 
-const names = ['step', 'matmul', 'elementwise', 'scaling', 'compile']
+const names = ['step', 'matmul', 'elementwise', 'scaling', 'compile', 'tokenizer']
 // Not among those that run by default: minutes of training.
 const named = ['precision']
 const usage = `usage: npm run bench [-- SUITE ... --json], SUITE one of ${names.join(', ')} (default: all these), ${named.join(', ')}
   --json  one line of JSON a row
-of precision:
+of precision and tokenizer:
   --corpus FILE  text to train on, again for more files (default: the addresses of npm start)
+of precision:
   --steps N      steps of a run (default 300)
   --seeds N      runs of each precision (default 3)
   --svg FILE     where to draw the histogram of a gradient`
@@ -48,7 +49,9 @@ const count = (name) => {
 }
 const given = { corpus: values.corpus, svg: values.svg, ...count('steps'), ...count('seeds') }
 const chosen = positionals.length > 0 ? positionals : names
-const forPrecision = Object.keys(given).find((name) => given[name] !== undefined)
+const forPrecision = Object.keys(given).find(
+  (name) => given[name] !== undefined && !(name === 'corpus' && chosen.includes('tokenizer')),
+)
 if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${forPrecision} is of the suite precision`)
 
 if (!values.json) console.log(`${machine()}; medians`)

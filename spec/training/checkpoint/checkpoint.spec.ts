@@ -5,7 +5,7 @@ import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
 import { aval, type Aval } from '../../../core'
 import { pairConfig } from '../../../models'
-import { atomicWrite } from '../../../training/checkpoint/atomic-write'
+import { atomicWrite, atomicWriteStream } from '../../../training/checkpoint/atomic-write'
 import {
   latestCheckpoint,
   readCheckpoint,
@@ -14,6 +14,7 @@ import {
   writeCheckpoint,
 } from '../../../training/checkpoint/checkpoint'
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../../training/checkpoint/safetensors'
+import { badInput, type Fault } from '../../../training/fault'
 import { checkOut } from '../../../training/pretrain/folder'
 import { describe } from '../../harness'
 import { temporary } from '../cli/run-cli'
@@ -178,6 +179,17 @@ describe('training/checkpoint', (test) => {
     assert.is(readFileSync(path, 'utf8'), 'old')
     const full = await atomicWrite('/dev/full/x', [Buffer.from('new')])()
     assert.ok(E.isLeft(full))
+    const broken = async function* (): AsyncGenerator<E.Either<Fault, Uint8Array>> {
+      yield E.right(Buffer.from('new'))
+      await Promise.resolve()
+      yield E.left(badInput('row', 'file:2', 'a row', 'none'))
+    }
+    assert.equal(await atomicWriteStream(path, broken())(), E.left(badInput('row', 'file:2', 'a row', 'none')))
+    assert.is(readFileSync(path, 'utf8'), 'old')
+    assert.equal(
+      readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+      [],
+    )
   })
 
   test('a disk without room is refused before anything is made', async () => {
