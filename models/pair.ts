@@ -40,11 +40,21 @@ export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
         (ct, [t, i, o]) => [scatterOrdered(ct, reshape(i!, [-1]), o!, t!.aval), null, null],
       )(table, ids, order)
 
-/** The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. */
-export const auxiliaryLogits = (config: PairModel, p: PairParams, masked: Expr, positions: Expr, order?: Expr): Expr =>
+/**
+ * The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. `order` as in
+ * `lookUp`; `isToken` as in `encoder`.
+ */
+export const auxiliaryLogits = (
+  config: PairModel,
+  p: PairParams,
+  masked: Expr,
+  positions: Expr,
+  order?: Expr,
+  isToken?: Expr,
+): Expr =>
   scope('aux', () => {
     const table = auxiliaryTable(p)
-    const h = encoder(config, auxiliary(p), lookUp(table, masked, order), null)
+    const h = encoder(config, auxiliary(p), lookUp(table, masked, order), null, isToken)
     return mlmLogits(p.head.mlm, table, rowsAt(h, positions))
   })
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { version } from '../../package.json'
+import { clozeCommand } from './cloze'
 import { correctCommand } from './correct'
 import { demoCommand } from './demo'
 import { doctorCommand } from './doctor'
@@ -27,6 +28,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
   for (const add of [
     pretrainCommand,
     correctCommand,
+    clozeCommand,
     exportCommand,
     planCommand,
     tokenizerCommand,
