@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { version } from '../../package.json'
+import { ablateCommand } from './ablate'
 import { clozeCommand } from './cloze'
 import { correctCommand } from './correct'
 import { demoCommand } from './demo'
@@ -31,6 +32,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     clozeCommand,
     exportCommand,
     planCommand,
+    ablateCommand,
     tokenizerCommand,
     doctorCommand,
     demoCommand,
