@@ -66,7 +66,7 @@ export const pretrainOptions = (command: Command): Command =>
 /** Option values of commander, less those that are not settings. */
 export type Flags = Readonly<Record<string, unknown>>
 
-const notSettings = new Set(['config', 'json', 'resume'])
+const notSettings = new Set(['config', 'json', 'resume', 'tensorboard'])
 
 export const configOf =
   (flags: Flags, defaults: Flags = {}): TE.TaskEither<readonly Fault[], PretrainConfig> =>

@@ -9,12 +9,14 @@ import { note, print, printJson, type Outcome } from './outcome'
 import { progressBar } from './progress'
 import { importSelf } from './self'
 import { stopSignal } from './stop-signal'
+import { tensorboard } from './tensorboard'
 
 export const pretrainCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   pretrainOptions(program.command('pretrain'))
     .description('pretrain an auxiliary + main pair on text')
     .option('--resume', 'go on from the last checkpoint in --out')
     .option('--json', 'one JSON line a step, then one with "done"')
+    .option('--tensorboard', 'write event files for TensorBoard into --out as well')
     .addHelpText('after', '\nSIGINT ends the run after the current step, with a checkpoint.')
     .action((flags: Flags) => run(runPretrain(flags)))
 }
@@ -26,8 +28,11 @@ const runPretrain = async (flags: Flags): Promise<Outcome> => {
   const isJson = flags['json'] === true
   const stop = stopSignal()
   const progress = progressBar(!isJson)
+  const watching = watch(config.right, isJson, progress)
+  const events = flags['tensorboard'] === true ? tensorboard(config.right.out) : {}
   const result = await pretrain(config.right, flags['resume'] === true, {
-    ...watch(config.right, isJson, progress),
+    ...watching,
+    ...both(watching, events),
     shouldStop: stop.isAsked,
   })()
   progress.stop()
@@ -38,6 +43,13 @@ const runPretrain = async (flags: Flags): Promise<Outcome> => {
   conclude(result.right, report.right, isJson)
   return E.right(result.right.isDone ? 0 : 130)
 }
+
+/** What happens is told to two listeners. */
+const both = (one: RunListener, other: RunListener): Pick<RunListener, 'opened' | 'stepped' | 'evaluated'> => ({
+  opened: (...args) => [one, other].forEach((l) => l.opened?.(...args)),
+  stepped: (...args) => [one, other].forEach((l) => l.stepped?.(...args)),
+  evaluated: (...args) => [one, other].forEach((l) => l.evaluated?.(...args)),
+})
 
 const watch = (config: PretrainConfig, isJson: boolean, progress: ReturnType<typeof progressBar>): RunListener => ({
   notice: note,

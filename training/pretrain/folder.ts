@@ -16,7 +16,8 @@ export const runFiles = {
   report: 'report.html',
 } as const
 const isRunFile = (name: string): boolean =>
-  /^step-\d{8}\.safetensors$/.test(name) || Object.values(runFiles).some((file) => file === name)
+  /^step-\d{8}\.safetensors$|^events\.out\.tfevents\./.test(name) ||
+  Object.values(runFiles).some((file) => file === name)
 
 /**
  * Whether a folder can be made and written, and has room for `bytes`, found without leaving anything behind.
