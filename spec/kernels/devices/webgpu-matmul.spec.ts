@@ -23,7 +23,9 @@ describe('kernels/devices/webgpu: products by tiles', (test) => {
         const device = await orThrow(webgpuDevice({ tile }))
         // A software adapter takes seconds to compile a large tile: fewer products are tried with those.
         const isSmall = tile === tileShapes.at(-1)
-        for (const [name, value] of Object.entries(products(dtype)).filter(([n]) => isSmall || hardest.has(n))) {
+        for (const [name, value] of Object.entries(products(dtype)).filter(
+          ([n]) => (isSmall && dtype !== 'bf16') || hardest.has(n),
+        )) {
           // Sums are in f32 and rounded once: half a unit of the last place of the result, or of f32 sums of these lengths.
           const tolerance = dtype === 'f32' ? 1e-5 : dtype === 'f16' ? 2 ** -10 : 2 ** -7
           await checkProduct(device, name, cast(value, 'f32'), tolerance)
