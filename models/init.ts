@@ -1,14 +1,18 @@
 import { hashText, leavesOf, sizeOf, threefry2x32 } from '../core'
 import type { PairConfig } from './config'
-import { parameterSpecs, type ParameterSpec } from './parameters'
+import { parameterSpecs, type HeadSpecs, type ParameterSpec } from './parameters'
 
 /**
  * First values of all parameters by path, on the host: N(mean, std²), biases 0, norm weights 1 (recipe 1.10). A function of
  * (seed, path) alone, so adding a parameter changes no other.
  */
-export const initParameters = (config: PairConfig, seed: number): ReadonlyMap<string, Float32Array> =>
+export const initParameters = (
+  config: PairConfig,
+  seed: number,
+  own?: readonly HeadSpecs[],
+): ReadonlyMap<string, Float32Array> =>
   new Map(
-    leavesOf<ParameterSpec>(parameterSpecs(config)).map(([path, { aval, init }]) => {
+    leavesOf<ParameterSpec>(parameterSpecs(config, own)).map(([path, { aval, init }]) => {
       const size = sizeOf(aval.shape)
       if (typeof init === 'object') {
         const { std, mean, last } = init

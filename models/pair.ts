@@ -41,8 +41,8 @@ export const lookUp = (table: Expr, ids: Expr, order?: Expr): Expr =>
       )(table, ids, order)
 
 /**
- * The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. Never any dropout. `order` as in
- * `lookUp`; `isToken` as in `encoder`.
+ * The auxiliary's logits at the masked places: masked i32[B, T], positions i32[B, K] -> f32[B*K, V]. No dropout unless it is given.
+ * `order` as in `lookUp`; `isToken` as in `encoder`.
  */
 export const auxiliaryLogits = (
   config: PairModel,
@@ -51,10 +51,11 @@ export const auxiliaryLogits = (
   positions: Expr,
   order?: Expr,
   isToken?: Expr,
+  d: PassDropout = null,
 ): Expr =>
   scope('aux', () => {
     const table = auxiliaryTable(p)
-    const h = encoder(config, auxiliary(p), lookUp(table, masked, order), null, isToken)
+    const h = encoder(config, auxiliary(p), lookUp(table, masked, order), d, isToken)
     return mlmLogits(p.head.mlm, table, rowsAt(h, positions))
   })
 

@@ -34,6 +34,10 @@ const ones = (...shape: readonly number[]): Leaf => new Leaf('ones', shape)
 const linear = (std: number, from: number, to: number) => ({ weight: normal(std, from, to), bias: zeros(to) })
 const norm = (width: number) => ({ weight: ones(width), bias: zeros(width) })
 
+/** A linear layer that starts as the pair's heads do: weight f32[from, to] of N(0, initStd²), bias 0. */
+export const linearSpecs = (c: PairConfig, from: number, to: number) => linear(c.initStd, from, to)
+export { norm as normSpecs, normal as normalSpec, zeros as zerosSpec }
+
 /** Layer i of `layers`, from 0. */
 const layer = (c: PairConfig, i: number, layers: number) => {
   const std = layerStds(c, i, layers)
@@ -118,11 +122,17 @@ const encoder = (c: PairConfig, which: 'aux' | 'main') => {
   }
 }
 
+/** Parameters beside the pair's, under `head/NAME`: see defineHead. */
+export interface HeadSpecs {
+  readonly name: string
+  readonly specs: (c: PairConfig) => Tree<ParameterSpec>
+}
+
 /**
- * Every parameter of a pair. The main model's token table is also its output projection; what else is whose, `sharing` says (recipe 1.4).
- * Paths are checkpoint keys: they do not change.
+ * Every parameter of a pair, and of the heads that an objective declares. The main model's token table is also its output projection; what
+ * else is whose, `sharing` says (recipe 1.4). Paths are checkpoint keys: they do not change.
  */
-export const parameterSpecs = (c: PairConfig): Tree<ParameterSpec> => ({
+export const parameterSpecs = (c: PairConfig, own: readonly HeadSpecs[] = []): Tree<ParameterSpec> => ({
   embedding: { token: normal(c.initStd, c.vocab, c.hidden) },
   aux: encoder(c, 'aux'),
   main: encoder(c, 'main'),
@@ -130,11 +140,12 @@ export const parameterSpecs = (c: PairConfig): Tree<ParameterSpec> => ({
     mlm: { dense: linear(c.initStd, c.hidden, c.hidden), norm: norm(c.hidden), bias: zeros(c.vocab) },
     clm: { bias: zeros(c.vocab) },
     rtd: linear(c.initStd, c.hidden, 1),
+    ...Object.fromEntries(own.map(({ name, specs }) => [name, specs(c)])),
   },
 })
 
-export const parameterAvals = (c: PairConfig): Tree<Aval> =>
-  mapTree<ParameterSpec, Aval>(parameterSpecs(c), (p) => p.aval)
+export const parameterAvals = (c: PairConfig, own?: readonly HeadSpecs[]): Tree<Aval> =>
+  mapTree<ParameterSpec, Aval>(parameterSpecs(c, own), (p) => p.aval)
 
 export interface ParameterCount {
   readonly part: string
@@ -144,9 +155,10 @@ export interface ParameterCount {
 /** Parameters by part, and of the main model as it is counted in the literature: table, encoder, its heads. */
 export const countParameters = (
   c: PairConfig,
+  own: readonly HeadSpecs[] = [],
 ): { readonly parts: readonly ParameterCount[]; readonly main: number; readonly total: number } => {
   const parts = new Map<string, number>()
-  for (const [path, { aval }] of leavesOf<ParameterSpec>(parameterSpecs(c))) {
+  for (const [path, { aval }] of leavesOf<ParameterSpec>(parameterSpecs(c, own))) {
     const [a, b] = path.split('/')
     const part = a === 'embedding' ? 'embedding/token' : `${a}/${b}`
     parts.set(part, (parts.get(part) ?? 0) + sizeOf(aval.shape))
@@ -154,9 +166,11 @@ export const countParameters = (
   const list = [...parts].map(([part, parameters]) => ({ part, parameters }))
   const sumOf = (pick: (part: string) => boolean): number =>
     list.reduce((n, p) => n + (pick(p.part) ? p.parameters : 0), 0)
+  const heads = ['rtd', 'clm', ...own.map(({ name }) => name)]
+  const ofMain = new Set(['embedding/token', ...heads.map((name) => `head/${name}`)])
   return {
     parts: list,
-    main: sumOf((p) => p === 'embedding/token' || p.startsWith('main/') || p === 'head/rtd' || p === 'head/clm'),
+    main: sumOf((p) => ofMain.has(p) || p.startsWith('main/')),
     total: sumOf(() => true),
   }
 }
