@@ -1,5 +1,5 @@
 import { permuted } from './draw'
-import { maskRow, maskSlots, selectionCount, selectPositions } from './mask'
+import { maskRow, maskSlots, selectionCount, selectPositions, selectWords, standIn, type Masking } from './mask'
 import { blockAt, type Blocks } from './blocks'
 
 /**
@@ -8,7 +8,7 @@ import { blockAt, type Blocks } from './blocks'
  */
 export interface PretrainBatch {
   readonly tokens: Int32Array // i32[B,T], as in the text
-  readonly masked: Int32Array // i32[B,T], with [MASK]: the auxiliary model's input
+  readonly masked: Int32Array // i32[B,T], with [MASK] (see Masking): the auxiliary model's input
   readonly positions: Int32Array // i32[B,K], place in the row, ascending; 0 in unused slots
   readonly targets: Int32Array // i32[B,K], original ids there
   readonly weights: Float32Array // f32[B,K], 1 or 0
@@ -19,11 +19,10 @@ export interface PretrainBatch {
   readonly tokenCount: Float32Array // f32[1], B·T over the whole global batch
 }
 
-export interface BatchConfig {
+export interface BatchConfig extends Masking {
   readonly batch: number // B of the whole step: all ranks, all micro-batches
   readonly seed: number // a uint32
   readonly step: number // from 0
-  readonly maskRate?: number // default 0.15
   readonly rows?: readonly [from: number, to: number] // the rows wanted here, default [0, batch)
 }
 
@@ -34,7 +33,7 @@ export interface BatchConfig {
  * throws  RangeError if there are no blocks or an index leaves uint32: the caller's faults.
  */
 export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
-  const { batch, seed, step, maskRate = 0.15, rows: [from, to] = [0, batch] } = config
+  const { batch, seed, step, maskRate = 0.15, words, rows: [from, to] = [0, batch] } = config
   const T = blocks.seqLength
   if (blocks.count === 0) throw new RangeError('batchAt: expected at least one block, got none')
   if (!(Number.isInteger(from) && Number.isInteger(to) && 0 <= from && from < to && to <= batch))
@@ -44,6 +43,7 @@ export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
   const K = maskSlots(T, maskRate)
   const special = new Set<number>(Object.values(blocks.specials))
   const isSpecial = (id: number): boolean => special.has(id)
+  const stand = { maskId: blocks.specials.mask, vocabSize: blocks.vocabSize, isSpecial }
   const B = to - from
   const out = {
     tokens: new Int32Array(B * T),
@@ -58,17 +58,22 @@ export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
   for (let b = 0; b < batch; b += 1) {
     const example = step * batch + b
     const row = blockAt(blocks, blockOf(blocks.count, seed, example))
-    if (b < from || b >= to) {
+    const isHere = b >= from && b < to
+    if (!isHere && words === undefined) {
       let eligible = 0 // rows of other ranks only count
       for (let t = 0; t < T; t += 1) if (!isSpecial(row[t]!)) eligible += 1
       maskCount += selectionCount(eligible, maskRate, seed, 'mask', example)
       continue
     }
-    const at = b - from
-    const chosen = selectPositions(row, isSpecial, maskRate, seed, 'mask', example)
+    const chosen =
+      words === undefined
+        ? selectPositions(row, isSpecial, maskRate, seed, 'mask', example)
+        : selectWords(row, isSpecial, words, maskRate, seed, 'mask', example)
     maskCount += chosen.length
+    if (!isHere) continue
+    const at = b - from
     out.tokens.set(row, at * T)
-    maskRow(row, chosen, blocks.specials.mask, {
+    maskRow(row, chosen, (token, place) => standIn(token, place, stand, config, seed, example), {
       masked: out.masked.subarray(at * T, (at + 1) * T),
       positions: out.positions.subarray(at * K, (at + 1) * K),
       targets: out.targets.subarray(at * K, (at + 1) * K),

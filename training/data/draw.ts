@@ -1,7 +1,7 @@
 import { threefry2x32 } from '../../core/threefry'
 
 /** What a draw is for: the second word of its key, so that two uses of one seed share no bits. */
-export const stream = { mask: 0x6d61736b, shuffle: 0x73687566, corrupt: 0x636f7272 } as const
+export const stream = { mask: 0x6d61736b, shuffle: 0x73687566, corrupt: 0x636f7272, stand: 0x7374616e } as const
 export type Stream = keyof typeof stream
 
 /** Draw number `index` of an example, in [0, 1) with 53 bits. A pure function of its arguments, each a uint32. */
