@@ -19,6 +19,9 @@ export const PositiveNumber = refined('a number > 0', (n) => Number.isFinite(n) 
 /** In [0, 1); NaN is refused. */
 export const Rate = refined('a number in [0, 1)', (n) => n >= 0 && n < 1)
 
+/** In [0, 1]; NaN is refused. */
+export const Share = refined('a number in [0, 1]', (n) => n >= 0 && n <= 1)
+
 /** One thing wrong with a value: where in it, what was expected, what was found. */
 export interface CodecFault {
   readonly key: string

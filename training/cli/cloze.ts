@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { gapped, gapText, openCloze, type Candidate, type Choice, type ClozeModel, type Gapped } from '../cloze'
-import { openPair, type SavedPair } from '../correct/open'
+import { openPair, trainedMain, type SavedPair } from '../correct/open'
 import { badInput, ofRun, type Fault } from '../fault'
 import { deviceFaults, loadPair, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
@@ -32,6 +32,9 @@ const runCloze = async (text: string | undefined, flags: Flags): Promise<Outcome
   if (E.isLeft(texts)) return E.left([texts.left])
   const pair = await openPair(String(flags['from']))()
   if (E.isLeft(pair)) return E.left([pair.left])
+  const model = (flags['model'] ?? 'main') as ClozeModel
+  const isTrained = model === 'main' ? trainedMain(pair.right, 'language') : E.right(undefined)
+  if (E.isLeft(isTrained)) return E.left([isTrained.left])
   const words = wordsOf(flags)
   const read = texts.right.map((t) => readText(pair.right, t, words))
   const unread = read.flatMap((r) => (E.isLeft(r) ? [r.left] : []))
@@ -40,10 +43,9 @@ const runCloze = async (text: string | undefined, flags: Flags): Promise<Outcome
   if (E.isLeft(loaded)) return E.left([loaded.left])
   const { device, params } = loaded.right
   try {
-    const model = (flags['model'] ?? 'main') as ClozeModel
-    const { config, tokenizer, checkpoint } = pair.right
+    const { config, tokenizer, checkpoint, traits } = pair.right
     const fills = flags['fills'] === undefined ? {} : { fills: Number(flags['fills']) }
-    const cloze = await openCloze({ device, config, tokenizer, batch, model, ...fills })()
+    const cloze = await openCloze({ device, config, tokenizer, traits, batch, model, ...fills })()
     if (E.isLeft(cloze)) return E.left([ofRun(cloze.left, 'compile')])
     const about = { model, step: checkpoint.header.step, backend: device.backend.name }
     for (const [i, one] of read.entries()) {

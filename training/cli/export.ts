@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import { openPair } from '../correct/open'
+import { openPair, trainedMain } from '../correct/open'
 import { exportHuggingFace } from '../exchange'
 import type { Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
@@ -18,6 +18,8 @@ export const exportCommand = (program: Command, run: (outcome: Promise<Outcome>)
 const runExport = async ({ from, out, json }: Flags): Promise<Outcome> => {
   const pair = await openPair(String(from))()
   if (E.isLeft(pair)) return E.left([pair.left])
+  const isTrained = trainedMain(pair.right)
+  if (E.isLeft(isTrained)) return E.left([isTrained.left])
   const files = await exportHuggingFace(pair.right, String(out))()
   if (E.isLeft(files)) return E.left([files.left])
   if (json === true) printJson({ step: pair.right.checkpoint.header.step, files: files.right })

@@ -8,7 +8,7 @@ import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { flavourNames } from '../scaling'
 import { decideConfig, type PretrainConfig } from '../pretrain/config'
-import { objectives } from '../pretrain/objective-file'
+import { objectives } from '../objectives'
 
 /** A number where the text is one; else the text, for the codec to refuse with what was given. */
 export const numeric = (text: string): number | string =>
@@ -22,6 +22,7 @@ export const deviceOption = (command: Command): Command =>
     .option('--threads <n>', 'threads of the wasm device; 0: one for each core (default 0)', numeric)
     .option('--matmul <name>', `${matmulChoices.join(' | ')}: matrix products of the wasm device (default auto)`)
 
+export const objectiveHelp = `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME (default t-nlrv5)`
 export const precisionHelp = 'f32 | f16 | bf16: what the model computes in (default f32)'
 export const lossScaleHelp = `${flavourNames.join(' | ')} | none, with settings as in apex:init=2^12,window=100 (default fairseq for f16, else none)`
 
@@ -43,12 +44,21 @@ export const modelOptions = (command: Command): Command =>
     .option('--sharing <name>', `${sharingNames.join(' | ')}: what the two models share (default token)`)
     .option('--init <name>', `${initNames.join(' | ')}: how weights start (default normal)`)
 
+/** Which tokens are masked, and what takes their place. */
+const maskOptions = (command: Command): Command =>
+  command
+    .option('--mask-rate <p>', 'share of the tokens that are masked (default 0.15)', numeric)
+    .option('--mask-keep <p>', 'of the masked tokens, the share that stays as it is (default 0)', numeric)
+    .option('--mask-random <p>', 'of the masked tokens, the share that becomes any token (default 0)', numeric)
+    .option('--whole-word', 'mask whole words')
+
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>
-  modelOptions(fitOptions(deviceOption(command)))
+  maskOptions(modelOptions(fitOptions(deviceOption(command))))
     .option('--corpus <file...>', 'plain text, or .jsonl with a "text" field; each also .gz or .br')
     .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
-    .option('--objective <name>', `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME`)
+    .option('--objective <name>', objectiveHelp)
+    .option('--aux-from <dir>', 'a run whose auxiliary is taken, for an objective with a frozen one')
     .option('--steps <n>', 'steps to take in all', numeric)
     .option('--batch <b>', 'rows of a step', numeric)
     .option('--seq <t>', 'tokens of a row', numeric)

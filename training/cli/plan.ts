@@ -2,17 +2,22 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { layoutOf, printPlan } from '../../kernels'
 import { badInput, ofShape } from '../fault'
+import { ObjectiveFault } from '../pretrain/checked-objective'
 import { decideConfig, modelOf } from '../pretrain/config'
 import { settle, type SettledConfig } from '../pretrain/fit-memory'
+import { loadObjective } from '../pretrain/objective-file'
 import { forecaster, type StepForecast } from '../pretrain/plan-run'
 import type { PlannedProgram } from '../step-cost'
-import { fitOptions, lossScaleHelp, modelOptions, numeric, precisionHelp, type Flags } from './options'
+import { fitOptions, lossScaleHelp, modelOptions, numeric, objectiveHelp, precisionHelp, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
+import { importSelf } from './self'
 
 export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   modelOptions(fitOptions(program.command('plan')))
     .description('what a pretraining step takes: parameters, FLOPs, memory, kernels. Nothing is run')
     .option('--preset <name>', 'tiny | small | base | large | xl | xxl (default tiny)')
+    .option('--objective <name>', objectiveHelp)
+    .option('--mask-rate <p>', 'share of the tokens that are masked (default 0.15)', numeric)
     .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)
     .option('--batch <b>', "rows of a step (default: the size's)", numeric)
     .option('--seq <t>', "tokens of a row (default: the size's)", numeric)
@@ -21,24 +26,38 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
     .option('--device <name>', 'whose memory is foretold: gpujs:webgpu (default: as a plan has it)')
     .option('--steps', 'print every step of the plan')
     .option('--json', 'one JSON object')
-    .action((flags: Flags) => run(Promise.resolve(runPlan(flags))))
+    .action((flags: Flags) => run(runPlan(flags)))
 }
 
-const runPlan = ({ json, steps, ...flags }: Flags): Outcome => {
+const runPlan = async (flags: Flags): Promise<Outcome> => {
+  try {
+    return await planned(flags)
+  } catch (error) {
+    if (error instanceof ObjectiveFault) return E.left([error.fault])
+    throw error
+  }
+}
+
+const planned = async ({ json, steps, ...flags }: Flags): Promise<Outcome> => {
   const decided = decideConfig({}, { corpus: ['-'], ...flags })
   if (E.isLeft(decided))
     return E.left(decided.left.map(({ key, expected, got }) => badInput(flagOf(key), '', expected, got)))
-  const model = modelOf(decided.right)
+  const { objective: name } = decided.right
+  if (name.includes('#')) importSelf()
+  const objective = await loadObjective(name)()
+  if (E.isLeft(objective)) return E.left([objective.left])
+  const model = { ...modelOf(decided.right), sharing: objective.right.sharing ?? decided.right.sharing }
   const layout = layoutOf(decided.right.device)
-  const forecast = forecaster(model, decided.right.batch, decided.right, { layout })
+  const forecast = forecaster(model, decided.right.batch, decided.right, { layout, objective: objective.right })
   const settled = settle(decided.right, forecast)
   if (E.isLeft(settled)) return E.left([settled.left])
   const { config, predicted } = settled.right
   const cost = predicted === undefined ? forecast(config) : E.right(predicted)
   if (E.isLeft(cost)) return E.left([ofShape(cost.left, 'plan')])
   const { programs, ...rest } = cost.right
-  const { preset, vocab, batch, seq, precision, lossScale, device } = config
-  if (json === true) printJson({ preset, vocab, batch, seq, precision, lossScale, device, model, ...rest })
+  const { preset, objective: trained, vocab, batch, seq, precision, lossScale, device } = config
+  if (json === true)
+    printJson({ preset, objective: trained, vocab, batch, seq, precision, lossScale, device, model, ...rest })
   else if (steps === true) for (const { name, times, plan } of programs) print(titled(name, times, printPlan(plan)))
   else describe(config, cost.right)
   return E.right(0)
@@ -52,7 +71,7 @@ const titled = (name: PlannedProgram['name'], times: number, text: string): stri
   name === 'step' ? text : `${name}, ${times === 1 ? 'once' : `${times} times`}\n${text}\n`
 
 const describe = (
-  { preset, vocab, batch, seq, precision, device }: SettledConfig,
+  { preset, objective, vocab, batch, seq, precision, device }: SettledConfig,
   {
     parameters,
     flops,
@@ -67,7 +86,7 @@ const describe = (
     remat,
   }: StepForecast,
 ): void => {
-  print(`${preset}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step`)
+  print(`${preset}, ${objective}, vocabulary ${vocab}, ${batch} rows of ${seq} tokens a step`)
   if (microBatch !== batch)
     print(`${microBatch} rows at once: the gradients of ${batch / microBatch} micro-batches are added up`)
   if (remat !== 'none') print(`${remat === 'layers' ? 'layers are' : 'attention is'} computed again on the way back`)

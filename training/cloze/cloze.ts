@@ -4,6 +4,7 @@ import type { Aval } from '../../core'
 import type { Device, HostArray } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
+import type { ObjectiveTraits } from '../objectives'
 import { prepare, uploadAll, type Runner, type RunFault, type Values } from '../runner'
 import { holes } from '../step'
 import { clozeProgram, type ClozeModel } from './program'
@@ -42,6 +43,8 @@ export interface ClozeSpec {
   readonly device: Device
   readonly config: PairConfig
   readonly tokenizer: Tokenizer
+  /** Of the objective that trained the pair; by default the pair's own heads are read. */
+  readonly traits?: ObjectiveTraits
   /** Rows that are computed at once. */
   readonly batch: number
   readonly model: ClozeModel
@@ -70,8 +73,8 @@ export const openCloze =
     for (const which of model === 'aux' ? (['aux'] as const) : (['aux', 'main'] as const)) {
       const specials = Object.values(tokenizer.specials)
       const runner = await prepare(device, () => {
-        const params = holes('params', parameterAvals(config)) as PairParams
-        return clozeProgram(which, config, params, spec.batch, config.maxLength, specials)
+        const params = holes('params', parameterAvals(config, spec.traits?.heads)) as PairParams
+        return clozeProgram(which, config, params, spec.batch, config.maxLength, specials, spec.traits?.reading)
       })()
       if (E.isLeft(runner)) {
         dispose()

@@ -1,14 +1,7 @@
 import { eq, input, iota, logSoftmax, lt, reshape, take, where, type Expr } from '../../core'
 import type { Program } from '../../kernels'
-import {
-  auxiliaryLogits,
-  clmLogits,
-  mainHidden,
-  mainTable,
-  rowsAt,
-  type PairConfig,
-  type PairParams,
-} from '../../models'
+import { auxiliaryLogits, mainHidden, mainTable, rowsAt, type PairConfig, type PairParams } from '../../models'
+import { pairReading, type Reading } from '../objectives'
 
 /** Who is asked: the auxiliary, which has seen [MASK], or the main model, which has seen what the auxiliary puts in its place. */
 export type ClozeModel = 'aux' | 'main'
@@ -24,6 +17,7 @@ export const clozeProgram = (
   B: number,
   T: number,
   specials: readonly number[],
+  reading: Reading = pairReading,
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
   const place = input('place', [B, 1], 'i32')
@@ -31,7 +25,7 @@ export const clozeProgram = (
   const logits =
     model === 'aux'
       ? auxiliaryLogits(config, params, ids, place, undefined, isToken)
-      : mainLogits(config, params, ids, place, isToken)
+      : mainLogits(config, params, ids, place, isToken, reading)
   const ofText = specials.reduce((z, id) => where(eq(iota(z.aval.shape), id), -1e9, z), logits)
   return {
     outputs: [{ name: 'logProbabilities', value: logSoftmax(ofText) }],
@@ -39,7 +33,14 @@ export const clozeProgram = (
   }
 }
 
-const mainLogits = (config: PairConfig, params: PairParams, ids: Expr, place: Expr, isToken: Expr): Expr => {
-  const table = mainTable(params)
-  return clmLogits(params.head.clm, table, rowsAt(mainHidden(config, params, take(table, ids), null, isToken), place))
+const mainLogits = (
+  config: PairConfig,
+  params: PairParams,
+  ids: Expr,
+  place: Expr,
+  isToken: Expr,
+  { language }: Reading,
+): Expr => {
+  if (language === undefined) throw new Error('internal: a cloze of a main model without a language model')
+  return language(params, rowsAt(mainHidden(config, params, take(mainTable(params), ids), null, isToken), place))
 }

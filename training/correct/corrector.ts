@@ -4,9 +4,10 @@ import type { Aval } from '../../core'
 import type { Device, HostArray } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
+import { pairReading, type ObjectiveTraits } from '../objectives'
 import { prepare, uploadAll, type RunFault, type Values } from '../runner'
 import { holes } from '../step'
-import { correctProgram } from './program'
+import { correctProgram, isDetecting } from './program'
 
 /** One token of a text, as the main model sees it. */
 export interface TokenVerdict {
@@ -39,6 +40,8 @@ export interface CorrectorSpec {
   readonly tokenizer: Tokenizer
   readonly batch: number
   readonly seq: number
+  /** Of the objective that trained the pair; by default the pair's own heads are read. */
+  readonly traits?: ObjectiveTraits
   /** Tokens that are likelier replaced than this are corrected; default 0.5. */
   readonly threshold?: number
 }
@@ -47,10 +50,19 @@ export interface CorrectorSpec {
 export const openCorrector =
   (spec: CorrectorSpec): TE.TaskEither<RunFault, Corrector> =>
   async () => {
-    const { device, config, batch, seq } = spec
-    const avals = parameterAvals(config)
+    const { device, config, batch, seq, traits = {} } = spec
+    const reading = traits.reading ?? pairReading
+    if (!isDetecting(reading)) throw new Error('internal: a corrector of a pair whose main model was not trained')
+    const avals = parameterAvals(config, traits.heads)
     const runner = await prepare(device, () =>
-      correctProgram(config, holes('params', avals) as PairParams, batch, seq, Object.values(spec.tokenizer.specials)),
+      correctProgram(
+        config,
+        holes('params', avals) as PairParams,
+        batch,
+        seq,
+        Object.values(spec.tokenizer.specials),
+        reading,
+      ),
     )()
     if (E.isLeft(runner)) return runner
     const correctIds: Corrector['correctIds'] = (params, rows) => async () => {

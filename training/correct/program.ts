@@ -1,11 +1,18 @@
-import { argmax, eq, input, iota, lt, neg, reshape, sigmoid, take, where, type Expr } from '../../core'
+import { add, argmax, eq, input, iota, lt, neg, reshape, sigmoid, take, where, type Expr } from '../../core'
 import type { Program } from '../../kernels'
-import { clmLogits, mainHidden, mainTable, rtdLogits, type PairConfig, type PairParams } from '../../models'
+import { mainHidden, mainTable, type PairConfig, type PairParams } from '../../models'
+import type { Reading } from '../objectives'
+
+/** A reading that detects. */
+export type Detecting = Reading & Required<Pick<Reading, 'original'>>
+
+export const isDetecting = (reading: Reading): reading is Detecting => reading.original !== undefined
 
 /**
  * What the main model says of B rows of T tokens, of which the first `lengths[b]` count: inputs `ids` i32[B, T], `lengths`
  * i32[B], `params/*`; outputs `replaced` f32[B, T], the probability that a token is not the original, and `best` i32[B, T],
- * the corrective language model's first choice at each place among tokens of text: none of `specials`.
+ * the corrective language model's first choice at each place among tokens of text: none of `specials`. Without a language model, `best` is
+ * the token itself.
  */
 export const correctProgram = (
   config: PairConfig,
@@ -13,16 +20,20 @@ export const correctProgram = (
   B: number,
   T: number,
   specials: readonly number[],
+  { original, language }: Detecting,
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
   const isToken = lt(iota([B, T], 1), reshape(input('lengths', [B], 'i32'), [B, 1]))
   const hidden = hiddenOf(config, params, ids, isToken)
-  const replaced = sigmoid(neg(rtdLogits(params.head.rtd, hidden)))
-  const logits = clmLogits(params.head.clm, mainTable(params), reshape(hidden, [B * T, config.hidden]))
+  const replaced = sigmoid(neg(original(params, hidden, ids)))
+  const best = (rows: Expr): Expr => reshape(argmax(without(rows, specials)), [B, T])
   return {
     outputs: [
       { name: 'replaced', value: replaced },
-      { name: 'best', value: reshape(argmax(without(logits, specials)), [B, T]) },
+      {
+        name: 'best',
+        value: language === undefined ? add(ids, 0) : best(language(params, reshape(hidden, [B * T, config.hidden]))),
+      },
     ],
     donated: ['ids', 'lengths'],
   }
@@ -32,10 +43,17 @@ export const correctProgram = (
 const without = (logits: Expr, ids: readonly number[]): Expr =>
   ids.reduce((z, id) => where(eq(iota(z.aval.shape), id), -Infinity, z), logits)
 
-/** Detection alone, on full rows: no vocabulary-sized product. */
-export const detectProgram = (config: PairConfig, params: PairParams, B: number, T: number): Program => {
-  const hidden = hiddenOf(config, params, input('ids', [B, T], 'i32'))
-  return { outputs: [{ name: 'replaced', value: sigmoid(neg(rtdLogits(params.head.rtd, hidden))) }], donated: ['ids'] }
+/** Detection alone, on full rows: by a head for it, no vocabulary-sized product. */
+export const detectProgram = (
+  config: PairConfig,
+  params: PairParams,
+  B: number,
+  T: number,
+  { original }: Detecting,
+): Program => {
+  const ids = input('ids', [B, T], 'i32')
+  const replaced = sigmoid(neg(original(params, hiddenOf(config, params, ids), ids)))
+  return { outputs: [{ name: 'replaced', value: replaced }], donated: ['ids'] }
 }
 
 const hiddenOf = (config: PairConfig, params: PairParams, ids: Expr, isToken?: Expr): Expr =>

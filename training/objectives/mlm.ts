@@ -1,10 +1,26 @@
-import { auxiliaryLogits, type PairParams } from '../../models'
-import type { Objective } from './objective'
-import { maskedCrossEntropy } from './terms'
+import { scope } from '../../core'
+import { auxiliaryLogits, lookUp, mainHidden, mainMlmHead, mainTable, mlmLogits, rowsAt } from '../../models'
+import { defineObjective } from './objective'
+import { maskedReading, noReading } from './reading'
+import { mainDropout } from './replaced-text'
+import { batchKey, maskedCrossEntropy } from './terms'
 
 /** Masked LM with the auxiliary model alone (Devlin et al. 2019, arXiv:1810.04805): the smallest objective there is. */
-export const mlm: Objective<PairParams> = (config) => (params, batch) => {
+export const mlm = defineObjective({ reading: noReading }, (config) => (params, batch) => {
   const logits = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder)
   const loss = maskedCrossEntropy(logits, batch)
   return { loss, metrics: { mlm: loss } }
-}
+})
+
+/** The same recipe at the main model's size, with its dropout and a head of the auxiliary's form. */
+export const mlmOnly = defineObjective(
+  { heads: [mainMlmHead], reading: maskedReading },
+  (config) => (params, batch, key) => {
+    const table = mainTable(params)
+    const embedded = lookUp(table, batch.masked, batch.tokenOrder)
+    const hidden = mainHidden(config, params, embedded, mainDropout(config, batchKey(key, batch)))
+    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), table, rowsAt(hidden, batch.positions)))
+    const loss = maskedCrossEntropy(logits, batch)
+    return { loss, metrics: { mlm: loss } }
+  },
+)

@@ -1,5 +1,6 @@
 import type { Expr, ExprTree, Key } from '../../core'
-import type { PairModel } from '../../models'
+import type { HeadSpecs, PairModel, PairParams, Sharing } from '../../models'
+import type { Reading } from './reading'
 
 /**
  * A loss in nats and what is logged beside it, as scalar expressions. Each is a sum over rows or tokens, divided by a count of the batch if
@@ -16,7 +17,7 @@ export type LossParts = {
  */
 export type PretrainInputs = {
   readonly tokens: Expr // i32[B, T], as in the text
-  readonly masked: Expr // i32[B, T], with [MASK] at the masked places
+  readonly masked: Expr // i32[B, T], with [MASK] (or what the masking puts there) at the masked places
   readonly positions: Expr // i32[B, K], place in the row
   readonly targets: Expr // i32[B, K], original ids there
   readonly weights: Expr // f32[B, K], 1 or 0
@@ -24,11 +25,33 @@ export type PretrainInputs = {
   readonly exampleLo: Expr // i32[B], low 16 bits of the global number of the example
   readonly exampleHi: Expr // i32[B], high 16 bits
   readonly maskCount: Expr // f32[], Σ weights
-  readonly tokenCount: Expr // f32[], B·T
+  readonly tokenCount: Expr // f32[], B·T; by T, the count of rows
 }
 
 /** A loss over parameters and a batch. The key is the run's; draws are numbered by the examples' global numbers. */
 export type LossFn<P extends ExprTree = ExprTree> = (params: P, batch: PretrainInputs, key: Key) => LossParts
 
+/** What an objective says of itself beside its loss; all may be left out. */
+export interface ObjectiveTraits {
+  /** Heads of its own: their parameters are trained, saved and counted with the pair's, at `head/NAME` (defineHead). */
+  readonly heads?: readonly HeadSpecs[]
+  /** What its main model can tell of a text, for `correct` and for held-out figures. Default `pairReading`: the pair's heads. */
+  readonly reading?: Reading
+  /** Starts of the paths of parameters that are taken from the run of --aux-from and stay as they are: `aux`, `head/mlm`. */
+  readonly frozen?: readonly string[]
+  /** What its auxiliary shares with the main model, whatever the settings say. */
+  readonly sharing?: Sharing
+  /** Whether rows are held against each other. The loss then depends on which are computed at once: two at least, and a resumed run keeps them. */
+  readonly contrastsRows?: boolean
+}
+
 /** A pretraining objective: what a model of these sizes is trained for. Write your own: docs/objectives.md. */
-export type Objective<P extends ExprTree = ExprTree> = (config: PairModel) => LossFn<P>
+export interface Objective<P extends ExprTree = ExprTree> extends ObjectiveTraits {
+  (config: PairModel): LossFn<P>
+}
+
+/** A loss with its traits: an objective over a pair. */
+export const defineObjective = (
+  traits: ObjectiveTraits,
+  loss: (config: PairModel) => LossFn<PairParams>,
+): Objective<PairParams> => Object.assign((config: PairModel) => loss(config), traits)

@@ -1,30 +1,7 @@
-import {
-  add,
-  cast,
-  div,
-  foldIn,
-  gumbel,
-  mul,
-  not,
-  reshape,
-  sample,
-  scope,
-  stopGradient,
-  sum,
-  type Expr,
-} from '../../core'
-import {
-  auxiliaryLogits,
-  mainHeads,
-  mainHidden,
-  mainTable,
-  type PairConfig,
-  type PairParams,
-  type PassDropout,
-} from '../../models'
-import { corrupt, embedCorrupted } from './corrupt'
-import type { LossFn, Objective, PretrainInputs } from './objective'
-import { batchKey, detectionLoss, maskedCrossEntropy } from './terms'
+import { auxiliaryLogits, mainHeads, type PairParams } from '../../models'
+import type { Objective } from './objective'
+import { readReplaced, replacedShare, replacementsOf } from './replaced-text'
+import { batchKey, detectionLoss, maskedCrossEntropy, weightedSum } from './terms'
 
 /** Weight of detection against the two language losses (recipe 2.3). */
 export const detectionWeight = 50
@@ -38,34 +15,15 @@ export const detectionWeight = 50
 export const tNlrV5: Objective<PairParams> = (config) => (params, batch, key) => {
   const auxiliary = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder) // [B*K, V]
   const k = batchKey(key, batch)
-  const sampled = givenReplacements(batch) ?? drawReplacements(auxiliary, batch, k, config)
-  const corrupted = corrupt(batch, sampled)
-  const embedded = embedCorrupted(mainTable(params), batch, sampled, corrupted)
-  const hidden = mainHidden(config, params, embedded, mainDropout(config, k))
+  const sampled = replacementsOf(auxiliary, batch, k, config)
+  const { corrupted, hidden } = readReplaced(config, params, batch, sampled, k)
   const { original, logits } = mainHeads(params, hidden, batch.positions)
-  const mlm = scope('mlm', () => maskedCrossEntropy(auxiliary, batch))
-  const clm = scope('clm', () => maskedCrossEntropy(logits, batch))
-  const rtd = scope('rtd', () => detectionLoss(original, corrupted.isOriginal, batch))
-  const replaced = div(sum(cast(not(corrupted.isOriginal), 'f32')), batch.tokenCount)
-  return { loss: add(add(mlm, clm), mul(rtd, detectionWeight)), metrics: { mlm, clm, rtd, replaced } }
+  return weightedSum(
+    {
+      mlm: { weight: 1, of: () => maskedCrossEntropy(auxiliary, batch) },
+      clm: { weight: 1, of: () => maskedCrossEntropy(logits, batch) },
+      rtd: { weight: detectionWeight, of: () => detectionLoss(original, corrupted.isOriginal, batch) },
+    },
+    { replaced: replacedShare(corrupted, batch) },
+  )
 }
-
-/** One draw from softmax(logits) at each masked place: i32[B, K]. */
-export const drawReplacements = (
-  logits: Expr,
-  batch: PretrainInputs,
-  key: Parameters<LossFn>[2],
-  config: PairConfig,
-): Expr => {
-  const [B, K] = batch.positions.aval.shape as readonly [number, number]
-  const shaped = reshape(stopGradient(logits), [B, K, config.vocab])
-  return sample(shaped, gumbel(foldIn(key, 'sample'), [B, K, config.vocab]))
-}
-
-const givenReplacements = (batch: PretrainInputs & { readonly replaced?: Expr }): Expr | undefined => batch.replaced
-
-/** Dropout of the main model's pass; none where both rates are 0. */
-export const mainDropout = (config: PairConfig, key: Parameters<LossFn>[2]): PassDropout =>
-  config.dropout === 0 && config.attentionDropout === 0
-    ? null
-    : { rate: config.dropout, attentionRate: config.attentionDropout, key: foldIn(key, 'main') }

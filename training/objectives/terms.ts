@@ -1,30 +1,102 @@
 import {
+  add,
   binaryCrossEntropy,
   cast,
   crossEntropy,
   div,
+  expandDims,
+  gt,
+  logSigmoid,
   mul,
+  neg,
+  not,
   reshape,
+  scope,
+  sigmoid,
+  softplus,
+  stopGradient,
+  sub,
   sum,
+  where,
   withStream,
   type Expr,
   type Key,
 } from '../../core'
-import type { PretrainInputs } from './objective'
+import { rowsAt } from '../../models'
+import type { LossParts, PretrainInputs } from './objective'
 
 /** The terms that pretraining losses are made of. Sums over global counts: never means of means. */
 
 /** Σ weight · -ln p(target) / Σ weight over the masked places, in nats a masked token. logits f32[B*K, V] -> f32[]. */
 export const maskedCrossEntropy = (logits: Expr, batch: PretrainInputs): Expr => {
   const n = logits.aval.shape[0]!
-  const nll = crossEntropy(logits, reshape(batch.targets, [n]))
-  return div(sum(mul(nll, reshape(batch.weights, [n]))), batch.maskCount)
+  return perMask(crossEntropy(logits, reshape(batch.targets, [n])), batch)
 }
 
 /** Mean binary cross-entropy of "this token is the original" over all tokens, in nats a token (recipe 2.3). */
 export const detectionLoss = (original: Expr, isOriginal: Expr, batch: PretrainInputs): Expr =>
   div(sum(binaryCrossEntropy(original, cast(isOriginal, 'f32'))), batch.tokenCount)
 
+/**
+ * The same of "this token was replaced": ELECTRA's polarity (Clark et al. 2020, arXiv:2003.10555, §2). replaced f32[B, T], logits. Equal to
+ * `detectionLoss` of their negatives, since -ln(1 - σ(x)) = -ln σ(-x).
+ */
+export const replacementLoss = (replaced: Expr, isOriginal: Expr, batch: PretrainInputs): Expr =>
+  div(sum(binaryCrossEntropy(replaced, cast(not(isOriginal), 'f32'))), batch.tokenCount)
+
+/**
+ * Corrective LM as COCO-LM's authors posted it (their criterion, microsoft/COCO-LM issue 2):
+ * Σ_M sg(1 - σ(s)) · -ln p(x) / |M|. What detection takes for replaced counts; no gradient goes to it, or the model could lower the loss by
+ * calling all original. logits f32[B*K, V], original f32[B, T], the logits s -> f32[].
+ */
+export const correctiveLoss = (logits: Expr, original: Expr, batch: PretrainInputs): Expr => {
+  const n = logits.aval.shape[0]!
+  const weight = sigmoid(neg(stopGradient(maskedOf(original, batch)))) // [B*K]
+  return perMask(mul(weight, crossEntropy(logits, reshape(batch.targets, [n]))), batch)
+}
+
+/**
+ * Corrective LM with a copy mechanism (Meng et al. 2021, arXiv:2102.08473, §3.1): the model gives out the token that stands there with
+ * probability p = σ(s), and one of its language model with 1 - p. Σ_M -ln(1(x_R = x) sg(p) + sg(1 - p) p_LM(x)) / |M|, computed from
+ * logarithms. logits f32[B*K, V], original f32[B, T], the logits s, isOriginal bool[B, T] -> f32[].
+ */
+export const copyLoss = (logits: Expr, original: Expr, isOriginal: Expr, batch: PretrainInputs): Expr => {
+  const n = logits.aval.shape[0]!
+  const s = stopGradient(maskedOf(original, batch))
+  const isCopy = gt(maskedOf(cast(isOriginal, 'f32'), batch), 0.5)
+  const [copied, made] = [logSigmoid(s), sub(logSigmoid(neg(s)), crossEntropy(logits, reshape(batch.targets, [n])))]
+  const either = add(copied, softplus(sub(made, copied))) // ln(e^copied + e^made)
+  return perMask(neg(where(isCopy, either, made)), batch)
+}
+
+/** Scores f32[B, T] at the masked places: f32[B*K]. */
+const maskedOf = (scores: Expr, batch: PretrainInputs): Expr => {
+  const rows = rowsAt(expandDims(scores, 2), batch.positions) // [B*K, 1]
+  return reshape(rows, [rows.aval.shape[0]!])
+}
+
+/** Σ weight · x / Σ weight over all masked places of the global batch. x f32[B*K] -> f32[]. */
+const perMask = (x: Expr, batch: PretrainInputs): Expr =>
+  div(sum(mul(x, reshape(batch.weights, [x.aval.shape[0]!]))), batch.maskCount)
+
 /** The key of a batch: draws numbered by the global number of each example. */
 export const batchKey = (key: Key, batch: PretrainInputs): Key =>
   withStream(key, { lo: batch.exampleLo, hi: batch.exampleHi })
+
+/** A term by name: what it counts in the loss, and itself, built in a scope of its name. */
+export interface Term {
+  readonly weight: number
+  readonly of: () => Expr
+}
+
+/** Σ weight · term in the order given; each term is logged by its name beside `metrics`. */
+export const weightedSum = (
+  terms: { readonly [name: string]: Term },
+  metrics: LossParts['metrics'] = {},
+): LossParts => {
+  const built = Object.entries(terms).map(([name, { weight, of }]) => ({ name, weight, value: scope(name, of) }))
+  const loss = built
+    .map(({ weight, value }) => (weight === 1 ? value : mul(value, weight)))
+    .reduce((total, term) => add(total, term))
+  return { loss, metrics: { ...Object.fromEntries(built.map(({ name, value }) => [name, value])), ...metrics } }
+}

@@ -1,7 +1,15 @@
+import * as E from 'fp-ts/Either'
 import { isExpr, showAval, ShapeError, type Expr } from '../../core'
-import type { PairParams } from '../../models'
+import { sharingNames, type HeadSpecs, type PairModel, type PairParams } from '../../models'
 import { badInput, type Fault } from '../fault'
-import type { LossParts, Objective } from '../objectives'
+import {
+  defineObjective,
+  type LossFn,
+  type LossParts,
+  type Objective,
+  type ObjectiveTraits,
+  type Reading,
+} from '../objectives'
 
 /** Carries a fault of a user's objective out of the building of a program; `openRun` makes it a Left. */
 export class ObjectiveFault extends Error {
@@ -31,8 +39,47 @@ const reserved = new Set([
  * A user's objective, held to its contract each time it is called: what it throws and what it returns wrong becomes one fault
  * that names the file. A ShapeError passes: it says more.
  */
-export const checkedObjective =
-  (where: string, objective: (...args: readonly unknown[]) => unknown): Objective<PairParams> =>
+export const checkedObjective = (
+  where: string,
+  objective: ((...args: readonly unknown[]) => unknown) & { readonly [K in keyof ObjectiveTraits]?: unknown },
+): E.Either<Fault, Objective<PairParams>> => {
+  const traits = checkedTraits(where, objective)
+  return E.isLeft(traits) ? traits : E.right(defineObjective(traits.right, checkedLoss(where, objective)))
+}
+
+/** What a user's objective says of itself, as far as it says anything: heads of `defineHead`, and so on. */
+const checkedTraits = (
+  where: string,
+  { heads, reading, frozen, sharing, contrastsRows }: { readonly [K in keyof ObjectiveTraits]?: unknown },
+): E.Either<Fault, ObjectiveTraits> => {
+  const wrong = (expected: string, got: unknown): E.Either<Fault, never> =>
+    E.left(badInput('--objective', where, expected, describeValue(got)))
+  if (heads !== undefined && !(Array.isArray(heads) && heads.every(isHead)))
+    return wrong('a list of what defineHead gives as "heads"', heads)
+  if (reading !== undefined && !isReading(reading))
+    return wrong('functions "original" or "language" as "reading"', reading)
+  if (frozen !== undefined && !(Array.isArray(frozen) && frozen.every((path) => typeof path === 'string')))
+    return wrong('a list of starts of paths as "frozen"', frozen)
+  const shared = sharingNames.find((name) => name === sharing)
+  if (sharing !== undefined && shared === undefined) return wrong(`${sharingNames.join(' | ')} as "sharing"`, sharing)
+  return E.right({
+    ...(heads === undefined ? {} : { heads: heads }),
+    ...(reading === undefined ? {} : { reading }),
+    ...(frozen === undefined ? {} : { frozen: frozen }),
+    ...(shared === undefined ? {} : { sharing: shared }),
+    ...(contrastsRows === undefined ? {} : { contrastsRows: Boolean(contrastsRows) }),
+  })
+}
+
+const isHead = (head: unknown): head is HeadSpecs =>
+  isRecord(head) && typeof head['name'] === 'string' && typeof head['specs'] === 'function'
+
+const isReading = (reading: unknown): reading is Reading =>
+  isRecord(reading) &&
+  Object.entries(reading).every(([name, f]) => ['original', 'language'].includes(name) && typeof f === 'function')
+
+const checkedLoss =
+  (where: string, objective: (...args: readonly unknown[]) => unknown): ((config: PairModel) => LossFn<PairParams>) =>
   (config) => {
     const refuse = (expected: string, got: string, help?: string): never => {
       throw new ObjectiveFault(badInput('--objective', where, expected, got, help))

@@ -9,6 +9,7 @@ import {
   PositiveInt,
   PositiveNumber,
   Rate,
+  Share,
   Uint32,
   type CodecFault,
 } from '../../core'
@@ -56,6 +57,11 @@ export const PretrainOptions = closed(
     corpus: t.readonlyArray(t.string, 'a list of files'),
     preset: oneOf(presetNames),
     objective: t.string, // a name of `objectives`, or FILE.mjs#NAME
+    auxFrom: t.string, // a run whose auxiliary an objective with a frozen one takes
+    maskRate: Rate, // share of the tokens that are masked
+    maskKeep: Share, // of these, the share that stays as it is
+    maskRandom: Share, // of these, the share that becomes any token
+    wholeWord: t.boolean, // mask whole words
     steps: PositiveInt,
     batch: PositiveInt, // rows of a step
     microBatch: PositiveInt, // of these, computed at once: a divisor of batch
@@ -83,9 +89,10 @@ export const PretrainOptions = closed(
 export type PretrainOptions = t.TypeOf<typeof PretrainOptions>
 
 type LeftToMemory = 'microBatch' | 'remat' | 'memory'
+type MayBeMissing = LeftToMemory | 'auxFrom'
 
 /** Every setting of a run, decided but for those that `settle` decides. */
-export type PretrainConfig = Required<Omit<PretrainOptions, LeftToMemory>> & Pick<PretrainOptions, LeftToMemory>
+export type PretrainConfig = Required<Omit<PretrainOptions, MayBeMissing>> & Pick<PretrainOptions, MayBeMissing>
 
 /** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens are --batch with --micro-batch. */
 const bySize: Readonly<Record<PresetName, Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'>>> = {
@@ -104,6 +111,10 @@ const defaults = {
   corpus: [],
   preset: 'tiny',
   objective: 't-nlrv5',
+  maskRate: 0.15,
+  maskKeep: 0,
+  maskRandom: 0,
+  wholeWord: false,
   steps: 1000,
   weightDecay: 0.01,
   clip: 2, // recipe 3.1, the ++ settings
@@ -155,6 +166,10 @@ const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
     faults.push({ key: 'microBatch', expected: `a divisor of batch = ${batch}`, got: String(microBatch) })
   if (config.warmup > config.steps)
     faults.push({ key: 'warmup', expected: `at most steps = ${config.steps}`, got: String(config.warmup) })
+  if (config.maskRate === 0) faults.push({ key: 'maskRate', expected: 'a number in (0, 1)', got: '0' })
+  const { maskKeep, maskRandom } = config
+  if (maskKeep + maskRandom > 1)
+    faults.push({ key: 'maskRandom', expected: `at most 1 - maskKeep = ${1 - maskKeep}`, got: String(maskRandom) })
   if (config.heldOut === 0) faults.push({ key: 'heldOut', expected: 'a number in (0, 1)', got: '0' })
   const scaler = parseScaler(config.lossScale)
   if (E.isLeft(scaler)) faults.push(scaler.left)

@@ -2,12 +2,12 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
-import { detectProgram } from '../correct/program'
+import { detectProgram, isDetecting } from '../correct/program'
 import { microBatchesAt } from '../data/batch'
 import { corruptFixed, type BigramModel, type CorruptedText } from '../data/corrupt-fixed'
 import { tokenCounts, type Blocks } from '../data/blocks'
 import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
-import type { LossFn } from '../objectives'
+import { pairReading, type LossFn, type ObjectiveTraits } from '../objectives'
 import { prepare, uploadAll, type RunFault, type Values } from '../runner'
 import { evalStep, holes } from '../step'
 import { batchArrays, seedArrays } from '../step-runner'
@@ -20,7 +20,7 @@ export const evaluationSeed = 20211202
 export interface Evaluation {
   /** The objective's terms on held-out text, by name, in nats. */
   readonly metrics: { readonly [name: string]: number }
-  /** ROC AUC of detection on the fixed corruption; undefined where only one class occurs. */
+  /** ROC AUC of detection on the fixed corruption; undefined where only one class occurs, or where no model detects. */
   readonly detection: number | undefined
   /** ROC AUC on the model's own corruption: it rises, then falls as the auxiliary learns. */
   readonly ownDetection: number | undefined
@@ -41,6 +41,8 @@ export interface EvaluatorSpec {
   readonly config: PairConfig
   /** The objective's loss with all dropout off. */
   readonly loss: LossFn<PairParams>
+  /** The objective's. */
+  readonly traits: ObjectiveTraits
   readonly train: Blocks
   /** Of the training text. */
   readonly bigrams: BigramModel
@@ -62,10 +64,11 @@ export interface Evaluator {
 export const openEvaluator =
   (spec: EvaluatorSpec): TE.TaskEither<RunFault, Evaluator> =>
   async () => {
-    const { device, config, batch: B, heldOut, train } = spec
+    const { device, config, batch: B, heldOut, train, traits } = spec
+    const { reading = pairReading } = traits
     const T = heldOut.seqLength
     const batches = Math.max(1, Math.min(spec.batches, Math.floor(heldOut.count / B)))
-    const params = parameterAvals(config)
+    const params = parameterAvals(config, traits.heads)
     const rows = divisorUpTo(B, spec.microBatch)
     const avals = batchAvals(rows, T)
     const logged: { names: readonly string[] } = { names: [] }
@@ -76,9 +79,13 @@ export const openEvaluator =
     })()
     if (E.isLeft(losses)) return losses
     const typed = holes('params', params) as PairParams
-    const detect = await prepare(device, () => detectProgram(config, typed, rows, T))()
+    const detect = isDetecting(reading)
+      ? await prepare(device, () => detectProgram(config, typed, rows, T, reading))()
+      : E.right(undefined)
     if (E.isLeft(detect)) return detect
-    const own = await prepare(device, () => ownCorruption(config, typed, avals))()
+    const own = isDetecting(reading)
+      ? await prepare(device, () => ownCorruption(config, typed, avals, reading))()
+      : E.right(undefined)
     if (E.isLeft(own)) return own
 
     const evaluated = Math.min(heldOut.count, batches * B)
@@ -94,7 +101,7 @@ export const openEvaluator =
         const ownLabels: number[] = []
         for (let step = 0; step < batches; step++)
           for (const data of microBatchesAt(heldOut, { batch: B, seed: evaluationSeed, step }, rows))
-            for (const runner of [losses.right, own.right]) {
+            for (const runner of own.right === undefined ? [losses.right] : [losses.right, own.right]) {
               const uploaded = await uploadAll(device, [...batchArrays(data, avals), ...seedArrays(evaluationSeed)])()
               if (E.isLeft(uploaded)) return uploaded
               const out = await runner.run(new Map([...values, ...uploaded.right]))()
@@ -110,11 +117,14 @@ export const openEvaluator =
                 else (name === 'replaced' ? ownScores : ownLabels).push(...array.right)
               }
             }
-        const scores = await detectAll(device, detect.right, values, fixed, rows, T)()
+        const scores =
+          detect.right === undefined
+            ? E.right(undefined)
+            : await detectAll(device, detect.right, values, fixed, rows, T)()
         if (E.isLeft(scores)) return scores
         return E.right({
           metrics: Object.fromEntries(sums),
-          detection: rocAuc(scores.right, fixed.labels),
+          detection: scores.right === undefined ? undefined : rocAuc(scores.right, fixed.labels),
           ownDetection: rocAuc(ownScores, ownLabels),
         })
       }
@@ -126,7 +136,7 @@ export const openEvaluator =
         heldOutTokens: fixed.labels.length,
       },
       evaluate,
-      dispose: () => [losses, detect, own].forEach((r) => r.right.dispose()),
+      dispose: () => [losses, detect, own].forEach((r) => r.right?.dispose()),
     })
   }
 

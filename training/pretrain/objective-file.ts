@@ -6,11 +6,8 @@ import type * as TE from 'fp-ts/TaskEither'
 import type { PairParams } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
-import { mlm, tNlrV5, type Objective } from '../objectives'
+import { objectives, type Objective } from '../objectives'
 import { checkedObjective } from './checked-objective'
-
-/** Objectives by the name that `--objective` takes. */
-export const objectives: Readonly<Record<string, Objective<PairParams>>> = { 't-nlrv5': tNlrV5, mlm }
 
 /** An objective by name, or a user's own: `FILE.mjs#NAME`, the module's export NAME (docs/objectives.md). */
 export const loadObjective =
@@ -36,5 +33,5 @@ export const loadObjective =
         badInput('--objective', file, `an exported function "${exported}"`, others === '' ? 'no exports' : others),
       )
     }
-    return E.right(checkedObjective(file, objective as (...args: readonly unknown[]) => unknown))
+    return checkedObjective(file, objective as (...args: readonly unknown[]) => unknown)
   }

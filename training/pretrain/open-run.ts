@@ -4,15 +4,18 @@ import { sizeOf } from '../../core'
 import { layoutOf, type Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { latestCheckpoint, requireTensors, sameConfig, type Checkpoint } from '../checkpoint/checkpoint'
+import type { Masking } from '../data/mask'
 import { fingerprint } from '../data/pack'
+import { wordEdges } from '../data/word-edges'
 import { badInput, ofRun, type Fault } from '../fault'
 import { openTrainer, type Trainer } from '../loop'
-import type { LossFn } from '../objectives'
+import type { LossFn, ObjectiveTraits } from '../objectives'
 import { ObjectiveFault } from './checked-objective'
 import { modelOf, type PretrainConfig } from './config'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
 import { checkOut, holdsRun, readTokenizer } from './folder'
+import { givenAuxiliary, type GivenAuxiliary } from './given-auxiliary'
 import { settle, type SettledConfig } from './fit-memory'
 import { loadObjective } from './objective-file'
 import { forecaster, type StepForecast } from './plan-run'
@@ -26,7 +29,12 @@ export interface OpenRun {
   /** What a step takes, where it was cut to fit a memory. */
   readonly predicted: StepForecast | undefined
   readonly model: PairConfig
+  /** Of its objective. */
+  readonly traits: ObjectiveTraits
+  /** First values that are not drawn but taken from another run, by path. */
+  readonly given: GivenAuxiliary['values']
   readonly corpus: Corpus
+  readonly masking: Masking
   readonly device: Device
   readonly trainer: Trainer
   readonly snapshots: Snapshots | undefined
@@ -48,23 +56,32 @@ export const openRun =
   }
 
 const openChecked =
-  (wanted: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
+  (given: PretrainConfig, resume: boolean): TE.TaskEither<Fault, OpenRun> =>
   async () => {
-    const objective = await loadObjective(wanted.objective)()
+    const objective = await loadObjective(given.objective)()
     if (E.isLeft(objective)) return objective
+    const wanted = { ...given, sharing: objective.right.sharing ?? given.sharing }
     const checkpoint = resume ? await resumable(wanted.out)() : E.right(undefined)
     if (E.isLeft(checkpoint)) return checkpoint
     const isStarted = resume && (await holdsRun(wanted.out))
     const tokenizer = isStarted ? await readTokenizer(wanted.out)() : E.right(undefined)
     if (E.isLeft(tokenizer)) return tokenizer
+    const model = modelOf(wanted)
+    const traits: ObjectiveTraits = objective.right
+    const isResumed = checkpoint.right !== undefined
+    const auxiliary = await givenAuxiliary({ ...wanted, model, traits, isResumed })()
+    if (E.isLeft(auxiliary)) return auxiliary
     const device = await openNamed(wanted.device, wanted)()
     if (E.isLeft(device)) return device
-    const model = modelOf(wanted)
     const { maxInputs, name } = device.right
     const options = { objective: objective.right, maxInputs, layout: layoutOf(name) }
     const settled = settle(wanted, forecaster(model, wanted.batch, wanted, options))
     if (E.isLeft(settled)) return settled
     const { config, predicted } = settled.right
+    if (traits.contrastsRows === true && config.microBatch < 2)
+      return E.left(
+        badInput('--micro-batch', `--objective ${config.objective}`, 'at least 2 rows, which it contrasts', '1'),
+      )
     const corpus = await loadCorpus(
       {
         files: config.corpus,
@@ -73,23 +90,26 @@ const openChecked =
         batch: config.batch,
         heldOutShare: config.heldOut,
       },
-      tokenizer.right,
+      tokenizer.right ?? auxiliary.right.tokenizer,
     )()
     if (E.isLeft(corpus)) return corpus
-    const identity = identityOf(config, corpus.right)
+    const masking = maskingOf(config, corpus.right)
+    if (E.isLeft(masking)) return masking
+    const identity = identityOf(config, corpus.right, traits)
     if (checkpoint.right !== undefined) {
       const { header, path } = checkpoint.right
       const same = sameConfig(header.config, identity, path)
       if (E.isLeft(same)) return same
     }
-    const { loss, optimizer, rate } = recipeOf(config, objective.right({ ...model, remat: config.remat }))
+    const plainLoss = objective.right({ ...model, remat: config.remat })
+    const { loss, optimizer, rate } = recipeOf(config, plainLoss, traits.frozen)
     const trainer = await openTrainer<PairParams>({
       device: device.right,
       loss,
       optimizer,
       schedule: rate,
-      params: parameterAvals(model),
-      batch: batchAvals(config.microBatch, config.seq),
+      params: parameterAvals(model, traits.heads),
+      batch: batchAvals(config.microBatch, config.seq, config.maskRate),
       microBatches: config.batch / config.microBatch,
       seed: config.seed,
       tokensPerStep: config.batch * config.seq,
@@ -101,14 +121,17 @@ const openChecked =
     }
     const room = await checkOut(config.out, 2 * checkpointBytes(trainer.right))()
     if (E.isLeft(room)) return room
-    const plain = objective.right({ ...model, dropout: 0, attentionDropout: 0 })
-    const snapshots = await openHeldOut(config, model, plain, device.right, corpus.right)()
+    const quiet = objective.right({ ...model, dropout: 0, attentionDropout: 0 })
+    const snapshots = await openHeldOut(config, model, quiet, traits, device.right, corpus.right)()
     if (E.isLeft(snapshots)) return snapshots
     return E.right({
       config,
       predicted,
       model,
+      traits,
+      given: auxiliary.right.values,
       corpus: corpus.right,
+      masking: masking.right,
       device: device.right,
       trainer: trainer.right,
       snapshots: snapshots.right,
@@ -122,6 +145,7 @@ const openHeldOut =
     config: SettledConfig,
     model: PairConfig,
     loss: LossFn<PairParams>,
+    traits: ObjectiveTraits,
     device: Device,
     corpus: Corpus,
   ): TE.TaskEither<Fault, Snapshots | undefined> =>
@@ -131,6 +155,7 @@ const openHeldOut =
       device,
       config: model,
       loss,
+      traits,
       corpus,
       batch: Math.min(config.batch, corpus.heldOut.count),
       microBatch: config.microBatch,
@@ -148,21 +173,42 @@ const resumable =
     return E.left(badInput('--resume', out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'))
   }
 
-const identityOf = (config: SettledConfig, corpus: Corpus): Readonly<Record<string, unknown>> => {
+/** How a run masks. left  whole words wanted, and a vocabulary that does not tell them */
+const maskingOf = (
+  { maskRate, maskKeep, maskRandom, wholeWord }: SettledConfig,
+  { tokenizer }: Corpus,
+): E.Either<Fault, Masking> => {
+  const shares = { maskRate, maskKeep, maskRandom }
+  if (!wholeWord) return E.right(shares)
+  const words = wordEdges(tokenizer)
+  return E.isLeft(words) ? words : E.right({ ...shares, words: words.right })
+}
+
+const identityOf = (
+  config: SettledConfig,
+  corpus: Corpus,
+  { contrastsRows = false }: ObjectiveTraits,
+): Readonly<Record<string, unknown>> => {
   const {
     out: _out,
     saveEvery: _saveEvery,
     device: _device,
     threads: _threads,
     matmul: _matmul,
-    microBatch: _microBatch,
+    microBatch,
+    auxFrom: _auxFrom,
     remat: _remat,
     memory: _memory,
     evalBatches: _evalBatches,
     corpus: _files,
     ...rest
   } = config
-  return { ...rest, text: fingerprint(corpus.train), tokenizer: corpus.tokenizer.fingerprint() }
+  return {
+    ...rest,
+    ...(contrastsRows ? { microBatch } : {}),
+    text: fingerprint(corpus.train),
+    tokenizer: corpus.tokenizer.fingerprint(),
+  }
 }
 
 const checkpointBytes = (trainer: Trainer): number =>

@@ -1,8 +1,9 @@
 import { cast, input, keyOf, neg, not, sigmoid, type Aval, type Expr } from '../../core'
 import type { Program } from '../../kernels'
-import { auxiliaryLogits, mainHeads, mainHidden, mainTable, type PairConfig, type PairParams } from '../../models'
+import { auxiliaryLogits, mainHidden, mainTable, type PairConfig, type PairParams } from '../../models'
 import { batchKey, corrupt, drawReplacements, embedCorrupted, type PretrainInputs } from '../objectives'
 import { holes } from '../step'
+import type { Detecting } from '../correct/program'
 
 /**
  * Detection on text that the pair's own auxiliary corrupted: outputs `replaced` f32[B, T], the main model's probability, and
@@ -12,15 +13,16 @@ export const ownCorruption = (
   config: PairConfig,
   params: PairParams,
   batch: { readonly [K in keyof PretrainInputs]: Aval },
+  { original }: Detecting,
 ): Program => {
   const data = holes('batch', batch) as PretrainInputs
   const key = batchKey(keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') }), data)
-  const sampled = drawReplacements(auxiliaryLogits(config, params, data.masked, data.positions), data, key, config)
+  const logits = auxiliaryLogits(config, params, data.masked, data.positions)
+  const sampled = drawReplacements(logits, data, key, config)
   const corrupted = corrupt(data, sampled)
   const hidden = mainHidden(config, params, embedCorrupted(mainTable(params), data, sampled, corrupted), null)
-  const { original } = mainHeads(params, hidden, data.positions)
   const outputs: readonly (readonly [string, Expr])[] = [
-    ['replaced', sigmoid(neg(original))],
+    ['replaced', sigmoid(neg(original(params, hidden, corrupted.ids)))],
     ['label', cast(not(corrupted.isOriginal), 'f32')],
   ]
   return {

@@ -14,6 +14,7 @@ import { tNlrV5, type Objective } from '../objectives'
 import { residentAvals, stepPrograms, trainStep, type StepSpec } from '../step'
 import { stepCost, type PlannedProgram, type StepCost } from '../step-cost'
 import { seedArrays } from '../step-runner'
+import type { PretrainConfig } from './config'
 import { recipeOf, type RecipeSettings } from './recipe'
 import { batchAvals } from './shapes'
 
@@ -49,19 +50,22 @@ const usual: RecipeSettings = {
   clip: 2,
 }
 
+/** What decides a step's cost: how its loss is minimised, and how much of a row is masked (15 % unless it is given). */
+type CostSettings = Partial<RecipeSettings & Pick<PretrainConfig, 'maskRate'>>
+
 const pairSpec = (
   config: PairModel,
   rows: number,
-  settings: Partial<RecipeSettings>,
+  settings: CostSettings,
   objective: Objective<PairParams>,
 ): StepSpec<PairParams> => ({
-  ...recipeOf({ ...usual, ...settings }, objective(config)),
-  params: parameterAvals(config),
-  batch: batchAvals(rows, config.maxLength),
+  ...recipeOf({ ...usual, ...settings }, objective(config), objective.frozen),
+  params: parameterAvals(config, objective.heads),
+  batch: batchAvals(rows, config.maxLength, settings.maskRate),
 })
 
 /** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */
-export const pairStep = (config: PairModel, batch: number, settings: Partial<RecipeSettings> = {}): Program =>
+export const pairStep = (config: PairModel, batch: number, settings: CostSettings = {}): Program =>
   trainStep<PairParams>(pairSpec(config, batch, settings, tNlrV5)).program
 
 export interface ForecastOptions {
@@ -77,7 +81,7 @@ export interface ForecastOptions {
 export const forecaster = (
   config: PairConfig,
   batch: number,
-  settings: Partial<RecipeSettings> = {},
+  settings: CostSettings = {},
   options: ForecastOptions = {},
 ): ((fit: Fit) => E.Either<ShapeError, StepForecast>) => {
   const plan = planCache()
@@ -99,7 +103,7 @@ export const forecaster = (
       ...seedArrays(0).map(([name, , aval]) => [name, aval] as const),
     ])
     return E.right({
-      parameters: countParameters(config),
+      parameters: countParameters(config, options.objective?.heads),
       ...stepCost(programs, residentAvals(spec.optimizer, spec.params), fresh, options.layout),
       microBatch,
       remat,
@@ -112,5 +116,5 @@ export const forecaster = (
 export const forecastStep = (
   config: PairConfig,
   batch: number,
-  { microBatch = batch, remat = 'none', ...settings }: Partial<RecipeSettings & Fit> = {},
+  { microBatch = batch, remat = 'none', ...settings }: CostSettings & Partial<Fit> = {},
 ): E.Either<ShapeError, StepForecast> => forecaster(config, batch, settings)({ microBatch, remat })

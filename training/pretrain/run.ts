@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
+import type { HostArray } from '../../kernels'
 import { initParameters } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { writeCheckpoint } from '../checkpoint/checkpoint'
@@ -85,9 +86,7 @@ const begin =
     }
     const state =
       checkpoint === undefined
-        ? await trainer.start(
-            new Map([...initParameters(run.model, config.seed)].map(([path, data]) => [`params/${path}`, data])),
-          )()
+        ? await trainer.start(firstParameters(run))()
         : await trainer.resume(at, checkpoint.arrays)()
     if (E.isLeft(state)) return E.left(ofRun(state.left, `step ${at}`))
     listener.opened?.(run, at)
@@ -95,6 +94,12 @@ const begin =
     const first = await snapshotAt(run, state.right, listener)()
     return E.isLeft(first) ? first : E.right({ state: state.right, records, snapshots: first.right })
   }
+
+/** First values by name: drawn from the seed, but for those of an auxiliary that has learned before. */
+const firstParameters = ({ model, config, traits, given }: OpenRun): ReadonlyMap<string, HostArray> => {
+  const drawn = initParameters(model, config.seed, traits.heads)
+  return new Map([...drawn].map(([path, data]) => [`params/${path}`, given.get(path) ?? data]))
+}
 
 /** `--memory 16: 4 of 8 rows at once, layers recomputed; a step takes 15.20 GB at most, as predicted`. */
 const describeFit = ({ memory, batch, microBatch, remat }: SettledConfig, { peakBytes }: StepForecast): string =>
@@ -154,7 +159,7 @@ const steps =
       return E.isLeft(logged) ? keeping(logged.left) : E.right(undefined)
     }
     while (state.step < config.steps && !isStopped) {
-      const wanted = { batch: config.batch, seed: config.seed, step: state.step }
+      const wanted = { ...run.masking, batch: config.batch, seed: config.seed, step: state.step }
       const submitted = await trainer.submit(state, microBatchesAt(corpus.train, wanted, config.microBatch))()
       if (E.isLeft(submitted)) return keeping(ofRun(submitted.left, `step ${state.step + 1}`))
       state = submitted.right.state

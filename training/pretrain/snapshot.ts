@@ -3,9 +3,10 @@ import type * as TE from 'fp-ts/TaskEither'
 import type { Device } from '../../kernels'
 import type { PairConfig, PairParams } from '../../models'
 import { openCorrector, type Correction } from '../correct/corrector'
+import { isDetecting } from '../correct/program'
 import { bigramModel } from '../data/corrupt-fixed'
 import type { RunState } from '../loop'
-import type { LossFn } from '../objectives'
+import { pairReading, type LossFn, type ObjectiveTraits } from '../objectives'
 import type { RunFault, Values } from '../runner'
 import type { Corpus } from './corpus'
 import { evaluationSeed, openEvaluator, type Baselines, type Evaluation } from './evaluate'
@@ -34,6 +35,8 @@ export interface SnapshotSpec {
   readonly config: PairConfig
   /** The objective's loss with all dropout off. */
   readonly loss: LossFn<PairParams>
+  /** The objective's. */
+  readonly traits: ObjectiveTraits
   readonly corpus: Corpus
   readonly batch: number
   /** Of these, computed at once. */
@@ -48,18 +51,21 @@ const correctorBatch = 6
 export const openSnapshots =
   (spec: SnapshotSpec): TE.TaskEither<RunFault, Snapshots> =>
   async () => {
-    const { device, config, corpus } = spec
+    const { device, config, corpus, traits } = spec
     const bigrams = bigramModel(corpus.train)
     const evaluator = await openEvaluator({ ...spec, bigrams, train: corpus.train, heldOut: corpus.heldOut })()
     if (E.isLeft(evaluator)) return evaluator
     const seq = corpus.heldOut.seqLength
-    const chosen = specimens(corpus.heldOutText, corpus.tokenizer, bigrams, {
+    const { tokenizer, heldOutText } = corpus
+    const chosen = specimens(heldOutText, tokenizer, bigrams, {
       count: sentences,
       seed: evaluationSeed,
       longest: seq,
     })
     const batch = Math.min(correctorBatch, spec.microBatch)
-    const corrector = await openCorrector({ device, config, tokenizer: corpus.tokenizer, batch, seq })()
+    const corrector = isDetecting(traits.reading ?? pairReading)
+      ? await openCorrector({ device, config, tokenizer, batch, seq, traits })()
+      : E.right(undefined)
     if (E.isLeft(corrector)) return corrector
     return E.right({
       baselines: evaluator.right.baselines,
@@ -67,21 +73,19 @@ export const openSnapshots =
         const params: Values = new Map([...state.values].filter(([name]) => name.startsWith('params/')))
         const evaluation = await evaluator.right.evaluate(params)()
         if (E.isLeft(evaluation)) return evaluation
-        const corrections = await corrector.right.correctIds(
-          params,
-          chosen.map((s) => s.ids),
-        )()
+        const rows = chosen.map((s) => s.ids)
+        const corrections =
+          corrector.right === undefined ? E.right([]) : await corrector.right.correctIds(params, rows)()
         if (E.isLeft(corrections)) return corrections
         return E.right({
           step: state.step,
           evaluation: evaluation.right,
-          corrections: chosen.map(({ original, replaced }, i) => ({
-            original,
-            replaced,
-            correction: corrections.right[i]!,
-          })),
+          corrections: corrections.right.map((correction, i) => {
+            const { original, replaced } = chosen[i]!
+            return { original, replaced, correction }
+          }),
         })
       },
-      dispose: () => [evaluator, corrector].forEach((r) => r.right.dispose()),
+      dispose: () => [evaluator, corrector].forEach((r) => r.right?.dispose()),
     })
   }

@@ -20,7 +20,7 @@ export const writeReport =
 
 const reportOf = ({ run, records, snapshots, step }: RunResult): RunReport => {
   const { config, model, corpus, device } = run
-  const { main, total } = countParameters(model)
+  const { main, total } = countParameters(model, run.traits.heads)
   const [first, last] = [snapshots[0], snapshots.at(-1)]
   return {
     title: `emend: ${config.preset}, ${config.objective}, ${step} of ${config.steps} steps`,
