@@ -13,7 +13,7 @@ import {
   type ExprTree,
   type Key,
 } from '../../../core'
-import { parameterAvals, type PairConfig, type PairParams } from '../../../models'
+import { parameterAvals, type HeadSpecs, type PairConfig, type PairParams } from '../../../models'
 import { batchAt, type PretrainBatch } from '../../../training/data/batch'
 import type { PretrainInputs } from '../../../training/objectives'
 import { specimenBlocks } from '../data/block-specimens'
@@ -41,9 +41,9 @@ export const pair: PairConfig = {
 export const runKey: Key = keyOf(20211202)
 
 /** Every parameter uniform in (-1, 1) / 2; norm weights around 1. */
-export const drawPair = (config: PairConfig, seed: number): PairParams => {
+export const drawPair = (config: PairConfig, seed: number, heads: readonly HeadSpecs[] = []): PairParams => {
   let site = 0
-  return mapTree<Aval, Expr>(parameterAvals(config), ({ shape, dtype }, path) => {
+  return mapTree<Aval, Expr>(parameterAvals(config, heads), ({ shape, dtype }, path) => {
     site += 1
     const centre = /norm\d?\/weight$/.test(path) ? 1 : 0
     const data = Array.from(
