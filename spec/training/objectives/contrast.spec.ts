@@ -74,8 +74,8 @@ describe('training/objectives/contrast', (test) => {
     const away = { shape: ['B', 2] } as const
     checkGradients(
       (a, b) => {
-        const [x, y] = [a!, b!].map((v, i) => normal(addOffset(v, i + 5)))
-        return contrastLoss(x!, y!, counted(a!.aval.shape[0]!, 3, 4))
+        const [x, y] = [a, b].map((v, i) => normal(addOffset(v, i + 5)))
+        return contrastLoss(x!, y!, counted(a.aval.shape[0]!, 3, 4))
       },
       { a: away, b: away },
       { seed: 11, numRuns: 12, sizes: { B: { min: 1, max: 3 } }, laws: ['finiteDifferences', 'duality', 'linearity', 'secondOrder', 'remat'] }, // prettier-ignore
