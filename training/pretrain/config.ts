@@ -107,14 +107,14 @@ const bySize: Readonly<Record<PresetName, Pick<PretrainConfig, 'batch' | 'seq' |
 export const sizeDefaults = (preset: PresetName): Pick<PretrainConfig, 'batch' | 'seq' | 'vocab' | 'lr'> =>
   bySize[preset]
 
+/** The recipe's way of masking (recipe 2.2). */
+export const usualMasks = { maskRate: 0.15, maskKeep: 0, maskRandom: 0, wholeWord: false } as const
+
 const defaults = {
   corpus: [],
   preset: 'tiny',
   objective: 't-nlrv5',
-  maskRate: 0.15,
-  maskKeep: 0,
-  maskRandom: 0,
-  wholeWord: false,
+  ...usualMasks,
   steps: 1000,
   weightDecay: 0.01,
   clip: 2, // recipe 3.1, the ++ settings

@@ -11,7 +11,7 @@ import { badInput, ofRun, type Fault } from '../fault'
 import { openTrainer, type Trainer } from '../loop'
 import type { LossFn, ObjectiveTraits } from '../objectives'
 import { ObjectiveFault } from './checked-objective'
-import { modelOf, type PretrainConfig } from './config'
+import { modelOf, usualMasks, type PretrainConfig } from './config'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
 import { checkOut, holdsRun, readTokenizer } from './folder'
@@ -197,14 +197,23 @@ const identityOf = (
     matmul: _matmul,
     microBatch,
     auxFrom: _auxFrom,
+    maskRate,
+    maskKeep,
+    maskRandom,
+    wholeWord,
     remat: _remat,
     memory: _memory,
     evalBatches: _evalBatches,
     corpus: _files,
     ...rest
   } = config
+  // Masks are told where they are not the recipe's: a checkpoint of before they could be chosen says nothing of them.
+  const masks = Object.entries({ maskRate, maskKeep, maskRandom, wholeWord } as const).filter(
+    ([name, value]) => value !== usualMasks[name as keyof typeof usualMasks],
+  )
   return {
     ...rest,
+    ...Object.fromEntries(masks),
     ...(contrastsRows ? { microBatch } : {}),
     text: fingerprint(corpus.train),
     tokenizer: corpus.tokenizer.fingerprint(),

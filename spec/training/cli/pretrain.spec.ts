@@ -185,10 +185,10 @@ describe('training/cli: pretrain', (test) => {
 describe('training/cli: a user objective', (test) => {
   test('the example of docs/objectives.md trains, its metrics are logged and charted', async () => {
     const document = readFileSync('docs/objectives.md', 'utf8')
-    const [, source] = /```js\n(\/\/ random-replace\.mjs\n[^]*?)```/.exec(document)!
-    const module = join(folder, 'random-replace.mjs')
+    const [, source] = /```js\n(\/\/ from-the-row\.mjs\n[^]*?)```/.exec(document)!
+    const module = join(folder, 'from-the-row.mjs')
     writeFileSync(module, source!)
-    const { code, stdout, stderr } = await run('mine', '--objective', `${module}#randomReplace`)
+    const { code, stdout, stderr } = await run('mine', '--objective', `${module}#fromTheRow`)
     assert.is(code, 0, stderr)
     const all = jsonLines(stdout)
     assert.is(all.length, smallSettings.steps + 1)
@@ -197,6 +197,18 @@ describe('training/cli: a user objective', (test) => {
       assert.is('mlm' in line, false)
     }
     assert.match(readFileSync(join(folder, 'mine', 'report.html'), 'utf8'), /CLM/i)
+    const plan = JSON.parse((await emend(['plan', '--json', '--objective', `${module}#fromTheRow`])).stdout) as {
+      parameters: { main: number; parts: readonly { part: string; parameters: number }[] }
+    }
+    const part = plan.parameters.parts.find((p) => p.part === 'head/doubt')!
+    assert.is(part.parameters, 128 * 128 + 128 + 128 + 1)
+    const plain = JSON.parse((await emend(['plan', '--json'])).stdout) as typeof plan
+    assert.is(plan.parameters.main - plain.parameters.main, part.parameters)
+    const texts = ['correct', '--json', '--from', join(folder, 'mine'), 'The people shall have the government.']
+    const [mine, pair] = [await emend([...texts, '--objective', `${module}#fromTheRow`]), await emend(texts)]
+    assert.is(mine.code, 0, mine.stderr)
+    assert.is(pair.code, 0, pair.stderr)
+    assert.not.equal(mine.stdout, pair.stdout, 'the head that was trained, and the one that was not')
   })
 })
 
