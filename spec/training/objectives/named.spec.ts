@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert'
-import { evaluateOne, mapExprs, mul, ops, type Expr, type ExprTree } from '../../../core'
+import { evaluateOne, mapExprs, mul, ops, type Expr } from '../../../core'
 import { grad } from '../../../autodiff'
-import { auxiliaryLogits, auxTable, type PairConfig, type PairParams } from '../../../models'
+import { auxiliaryLogits, type PairConfig, type PairParams } from '../../../models'
 import {
   batchKey,
   drawReplacements,
@@ -19,7 +19,9 @@ const host = hostBatch(2, 4)
 const batch = asInputs(host)
 const dry: PairConfig = { ...pair, dropout: 0, attentionDropout: 0 }
 
-const paramsOf = (name: string): PairParams => drawPair(pair, 1, objectives[name]!.heads)
+/** A pair that shares what the objective wants. */
+const pairOf = (name: string): PairConfig => ({ ...pair, sharing: objectives[name]!.sharing ?? pair.sharing })
+const paramsOf = (name: string): PairParams => drawPair(pairOf(name), 1, objectives[name]!.heads)
 const partsOf = (name: string, data = batch, config = dry, params = paramsOf(name)) =>
   objectives[name]!(config)(params, data, runKey)
 const numberOf = (e: Expr | undefined): number => evaluateOne(e!)[0]!
@@ -78,6 +80,19 @@ describe('training/objectives/named', (test) => {
       )
     })
   }
+
+  test('whatever the models share, each is built of it: the figures differ from those of a shared table alone', () => {
+    for (const name of Object.keys(objectives))
+      for (const sharing of ['gdes', 'token-pos-norm'] as const) {
+        const config: PairConfig = { ...dry, sharing }
+        const params = drawPair(config, 1, objectives[name]!.heads)
+        const loss = numberOf(partsOf(name, batch, config, params).loss)
+        assert.ok(Number.isFinite(loss), `${name}, ${sharing}`)
+        // The auxiliary has no part in the difference of gdes.
+        const isOther = !(name === 'mlm' && sharing === 'gdes')
+        assert.is(loss !== numberOf(partsOf(name).loss), isOther, `${name}, ${sharing}`)
+      }
+  })
 
   test('micro-batches add up to the whole, but where rows are held against each other', () => {
     for (const [name, objective] of Object.entries(objectives)) {
@@ -152,14 +167,13 @@ describe('training/objectives/named', (test) => {
     assert.not.equal(numberOf(once.metrics['clm']), numberOf(wet.metrics['clm']), 'control: other draws')
   })
 
-  test("frozen-aux: what it draws does not depend on the main model's table, and does on its own", () => {
+  test('frozen-aux: nothing that the main model trains changes what is drawn; its own table does', () => {
     const params = paramsOf('frozen-aux')
-    const turned = (tree: ExprTree): ExprTree => mapExprs(tree, (e) => mul(e, -1))
-    const mlmOf = (p: PairParams): number => numberOf(partsOf('frozen-aux', batch, dry, p).metrics['mlm'])
-    const otherMain = { ...params, embedding: turned(params.embedding) } as PairParams
-    assert.is(mlmOf(otherMain), mlmOf(params))
-    const otherOwn = mapExprs(params, (e, path) => (path === 'head/auxTable/token' ? mul(e, -1) : e))
-    assert.not.equal(mlmOf(otherOwn), mlmOf(params))
-    assert.equal(valuesOf(auxTable.of(params)).size, 1)
+    const drawnBy = (p: PairParams): number => numberOf(partsOf('frozen-aux', batch, dry, p).metrics['mlm'])
+    const turned = (isTurned: (path: string) => boolean): PairParams =>
+      mapExprs(params, (e, path) => (isTurned(path) ? mul(e, -1) : e))
+    const isFrozen = (path: string): boolean => isIn(objectives['frozen-aux']!.frozen!, path)
+    assert.is(drawnBy(turned((path) => !isFrozen(path))), drawnBy(params))
+    assert.not.equal(drawnBy(turned((path) => path === 'aux/embedding/token')), drawnBy(params))
   })
 })

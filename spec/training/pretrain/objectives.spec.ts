@@ -85,11 +85,12 @@ describe('training/pretrain: objectives', (test) => {
     const [before, after] = [await saved('mlm'), await saved('frozen-aux')]
     let compared = 0
     for (const [path, data] of after.arrays) {
-      const source = path.startsWith('params/head/auxTable/')
-        ? path.replace('head/auxTable', 'embedding')
-        : /^params\/(aux|head\/mlm)\//.test(path)
-          ? path
-          : undefined
+      const source =
+        path === 'params/aux/embedding/token' // which the source shares with its main model
+          ? 'params/embedding/token'
+          : /^params\/(aux|head\/mlm)\//.test(path)
+            ? path
+            : undefined
       if (source === undefined) continue
       assert.is(bits(data), bits(before.arrays.get(source)!), path)
       compared += 1
@@ -99,7 +100,7 @@ describe('training/pretrain: objectives', (test) => {
     assert.ok(moved('params/embedding/token'), 'control: what is trained moves')
     assert.not(moved('params/head/mlm/bias'))
     assert.equal(after.header.tokenizer, before.header.tokenizer)
-    assert.not.ok([...after.arrays.keys()].some((path) => /^optimizer\/.*\/(aux|auxTable)\//.test(path)))
+    assert.not.ok([...after.arrays.keys()].some((path) => /^optimizer\/.*\/aux\//.test(path)))
     assert.ok(
       [...before.arrays.keys()].some((path) => /^optimizer\/.*\/aux\//.test(path)),
       'control',
@@ -187,12 +188,14 @@ describe('training/pretrain: objectives', (test) => {
       `const loss = () => () => ({})
        export const heads = Object.assign(() => loss, { heads: [{}] })
        export const reading = Object.assign(() => loss, { reading: { orignal: () => 0 } })
-       export const frozen = Object.assign(() => loss, { frozen: { aux: 1 } })`,
+       export const frozen = Object.assign(() => loss, { frozen: { aux: 1 } })
+       export const sharing = Object.assign(() => loss, { sharing: 'all' })`,
     )
     for (const [name, expected] of [
       ['heads', 'a list of what defineHead gives as "heads"'],
-      ['reading', 'functions "original", "language" or "auxiliary" as "reading"'],
-      ['frozen', 'paths by path as "frozen"'],
+      ['reading', 'functions "original" or "language" as "reading"'],
+      ['frozen', 'a list of starts of paths as "frozen"'],
+      ['sharing', 'none | token | token-pos | token-pos-norm | gdes as "sharing"'],
     ] as const) {
       const fault = faultOf(await runOf(`${module}#${name}`, { out: join(folder, 'none') }))
       assert.ok(fault.startsWith(`--objective: expected ${expected}`) && fault.includes(module), fault)
