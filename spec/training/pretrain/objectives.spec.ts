@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
 import { latestCheckpoint, type Checkpoint } from '../../../training/checkpoint/checkpoint'
-import { openPair } from '../../../training/correct/open'
+import { openPair, trainedMain } from '../../../training/correct/open'
 import { showFault, type Fault } from '../../../training/fault'
 import { objectives } from '../../../training/objectives'
 import { decideConfig } from '../../../training/pretrain/config'
@@ -158,10 +158,14 @@ describe('training/pretrain: objectives', (test) => {
       ['t-nlrv5', true],
     ] as const) {
       const { traits, avals } = right(await openPair(join(folder, name))())
-      assert.is(traits.reading!.language !== undefined, language, name)
+      assert.is(traits.reading.language !== undefined, language, name)
       assert.is(avals.has('params/head/electra/out/weight'), name === 'electra')
     }
-    assert.match(faultOf(await openPair(auxFrom)()), /a run that trained the main model, got one of objective mlm/)
+    const aux = right(await openPair(auxFrom)())
+    assert.match(faultOf(trainedMain(aux)), /^--from: expected a run that trained the main model, got one of mlm/)
+    const detector = right(await openPair(join(folder, 'electra'))())
+    assert.is(faultOf(trainedMain(detector)), 'no fault')
+    assert.match(faultOf(trainedMain(detector, 'language')), /main model's language model, got one of electra/)
   })
 
   test('masks by words, kept and random tokens: such a run is another, repeats itself and resumes only as it was', async () => {
