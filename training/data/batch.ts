@@ -1,6 +1,6 @@
-import { permuted } from './draw'
 import { maskRow, maskSlots, selectionCount, selectPositions, selectWords, standIn, type Masking } from './mask'
 import { blockAt, type Blocks } from './blocks'
+import { blockOf } from './order'
 
 /**
  * One step's data on the host; B rows (or the slice `rows` of them), T tokens, K mask slots. Every array has a fixed
@@ -29,7 +29,8 @@ export interface BatchConfig extends Masking {
 /**
  * The batch of a step: a pure function of blocks, seed and step, so a run resumes by its step alone and any split into
  * ranks and micro-batches reads the same rows. Example g = step·B + b is block π(g mod n) of n, with a permutation π of
- * its own for each pass g div n; a batch may span two passes and nothing is dropped. Masks are drawn anew for every g.
+ * its own for each pass g div n (order.ts; there too for several corpora); a batch may span two passes and nothing is
+ * dropped. Masks are drawn anew for every g.
  * throws  RangeError if there are no blocks or an index leaves uint32: the caller's faults.
  */
 export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
@@ -57,7 +58,7 @@ export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
   let maskCount = 0
   for (let b = 0; b < batch; b += 1) {
     const example = step * batch + b
-    const row = blockAt(blocks, blockOf(blocks.count, seed, example))
+    const row = blockAt(blocks, blockOf(blocks, seed, example))
     const isHere = b >= from && b < to
     if (!isHere && words === undefined) {
       let eligible = 0 // rows of other ranks only count
@@ -95,10 +96,6 @@ export function* microBatchesAt(blocks: Blocks, config: BatchConfig, rows: numbe
   for (let from = 0; from < config.batch; from += rows)
     yield batchAt(blocks, { ...config, rows: [from, Math.min(from + rows, config.batch)] })
 }
-
-/** Block of global example g: its place in the shuffle of its epoch. */
-export const blockOf = (blockCount: number, seed: number, example: number): number =>
-  permuted(seed, Math.floor(example / blockCount), blockCount, example % blockCount)
 
 /** Places of `ids` in ascending order of id, equal ids in order of place: a counting sort. ids in [0, vocabSize). */
 export const ascendingOrder = (ids: Int32Array, vocabSize: number): Int32Array => {

@@ -1,6 +1,6 @@
 import { uniform } from './draw'
 import { selectPositions } from './mask'
-import { blockAt, tokenCounts, type Blocks } from './blocks'
+import { blockAt, tokenCounts, type Blocks, type PackedBlocks } from './blocks'
 
 /**
  * Token frequencies and pairs of neighbours in training text: what the fixed corruption draws from. Pairs are stored by
@@ -19,7 +19,7 @@ export interface BigramModel {
 }
 
 /** Counts tokens and neighbours within the blocks. Memory: 4 bytes a token of text while it works. */
-export const bigramModel = (blocks: Blocks): BigramModel => {
+export const bigramModel = (blocks: PackedBlocks): BigramModel => {
   const { tokens, seqLength, vocabSize } = blocks
   const special = new Set<number>(Object.values(blocks.specials))
   const isSpecial = (id: number): boolean => special.has(id)
@@ -113,8 +113,8 @@ export const corruptRow = (
 
 /** All blocks corrupted, block i as example i: tokens i32[count, T], labels u8[count, T]. */
 export const corruptFixed = (model: BigramModel, blocks: Blocks, config: CorruptionConfig): CorruptedText => {
-  const tokens = new Int32Array(blocks.tokens.length)
-  const labels = new Uint8Array(blocks.tokens.length)
+  const tokens = new Int32Array(blocks.count * blocks.seqLength)
+  const labels = new Uint8Array(blocks.count * blocks.seqLength)
   for (let i = 0; i < blocks.count; i += 1) {
     const row = corruptRow(model, blockAt(blocks, i), config, i)
     tokens.set(row.tokens, i * blocks.seqLength)

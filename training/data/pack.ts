@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto'
 import * as E from 'fp-ts/Either'
-import type { Blocks } from './blocks'
+import { packedBlocks, type PackedBlocks } from './blocks'
 import { requireSpecials } from './tokenizer/specials'
 import type { Tokenizer } from './tokenizer/tokenizer'
 import { roomFor } from './tokenizer/id-list'
+import type { SpecialIds } from './tokenizer/spec'
 import { dataFault, type DataFault } from './fault'
+import { blockPacker, type EncodedDocument, type Packing } from './packing'
 import type { Document } from './read-text'
 
 export interface PackConfig {
   readonly seqLength: number // T, [CLS] included; at least 2
   readonly unit?: 'paragraph' | 'line' // what a [SEP] ends; default 'paragraph'
-  readonly crossDocuments?: boolean // default true; false drops the tail of every document instead of the last only
+  readonly packing?: Packing // default 'stream'
+  readonly crossDocuments?: boolean // of 'stream'; default true; false drops the tail of every document instead of the last only
   readonly minBlocks?: number // fewer is a fault: the batch size; default 1
 }
 
@@ -29,72 +32,91 @@ export const unitsOf = (text: string, unit: 'paragraph' | 'line' = 'paragraph'):
     )
     .filter((part) => part !== '')
 
-/** Takes units of tokens and lays them end to end in blocks. Mutable; `add`, `endDocument`, and at last `finish`. */
+/** Takes units of tokens and lays them in blocks. Mutable; `add`, `endDocument`, and at last `finish`. */
 export interface Packer {
   readonly add: (unit: ArrayLike<number>) => void
   readonly endDocument: () => void
-  readonly finish: () => E.Either<DataFault, Blocks>
+  readonly finish: () => E.Either<DataFault, PackedBlocks>
 }
 
-/**
- * Every block is [CLS] and the next T-1 tokens of the stream `unit [SEP] unit [SEP] …`; no padding, so a unit may be cut
- * at a block's edge, and the short tail is dropped and counted. ours: fairseq's 'complete' (recipe 9.4) keeps sentences
- * whole and pads; with paragraphs as units that would leave most blocks half empty.
- */
+/** Blocks in memory, laid as `packing` says: by default [CLS] and the next T-1 tokens of `unit [SEP] unit [SEP] …` (see packing.ts). */
 export const packer = (tokenizer: Tokenizer, config: PackConfig): E.Either<DataFault, Packer> => {
-  const { seqLength, crossDocuments = true, minBlocks = 1 } = config
+  const { seqLength, packing = 'stream', crossDocuments = true, minBlocks = 1 } = config
   const found = requireSpecials(tokenizer)
   if (E.isLeft(found)) return found
-  if (!Number.isInteger(seqLength) || seqLength < 2)
-    return E.left(dataFault('packing', 'seqLength', 'a whole number of at least 2 tokens', `${seqLength}`))
+  const wrong = seqLengthFault(seqLength)
+  if (wrong !== undefined) return E.left(wrong)
   const specials = found.right
   let tokens = new Int32Array(1 << 16)
-  let length = 0 // tokens written, [CLS]s included; the last block may be incomplete
-  let droppedTokens = 0
-  const push = (id: number): void => {
-    if (length % seqLength === 0) tokens[length++] = specials.cls
-    tokens[length++] = id
-  }
-  const dropTail = (): void => {
-    const tail = length % seqLength
-    length -= tail
-    droppedTokens += Math.max(0, tail - 1)
-  }
+  let length = 0
+  const blocks = blockPacker({ seqLength, packing, specials, crossDocuments }, (block) => {
+    tokens = roomFor(tokens, length + seqLength)
+    tokens.set(block, length)
+    length += seqLength
+  })
   return E.right({
-    add: (unit) => {
-      // at most one [CLS] per T-1 tokens, one more for the first, and [SEP]
-      tokens = roomFor(tokens, length + unit.length + Math.ceil(unit.length / (seqLength - 1)) + 3)
-      for (let i = 0; i < unit.length; i += 1) push(unit[i]!)
-      push(specials.sep)
-    },
-    endDocument: () => {
-      if (!crossDocuments) dropTail()
-    },
+    add: (unit) => blocks.add(withSeparator(unit, specials)),
+    endDocument: blocks.endDocument,
     finish: () => {
-      dropTail()
+      blocks.finish()
       const count = length / seqLength
-      if (count < minBlocks)
-        return E.left(
-          dataFault(
-            'corpus',
-            'packing',
-            `at least ${minBlocks} blocks of ${seqLength} tokens`,
-            `${count} (and ${droppedTokens} tokens left over)`,
-            'give more text, or make seqLength or the batch smaller',
-          ),
-        )
-      const packedTokens = length - count
-      return E.right({
-        tokens: tokens.slice(0, length),
-        count,
-        seqLength,
-        vocabSize: tokenizer.vocabSize,
-        specials,
-        packedTokens,
-        droppedTokens,
-      })
+      const { packed, dropped } = blocks.counts()
+      if (count < minBlocks) return E.left(tooFewBlocks(minBlocks, count, seqLength, dropped))
+      return E.right(
+        packedBlocks({
+          tokens: tokens.slice(0, length),
+          count,
+          seqLength,
+          vocabSize: tokenizer.vocabSize,
+          specials,
+          packedTokens: packed,
+          droppedTokens: dropped,
+        }),
+      )
     },
   })
+}
+
+const withSeparator = (unit: ArrayLike<number>, { sep }: SpecialIds): Int32Array => {
+  const out = new Int32Array(unit.length + 1)
+  out.set(unit)
+  out[unit.length] = sep
+  return out
+}
+
+export const seqLengthFault = (seqLength: number): DataFault | undefined =>
+  Number.isInteger(seqLength) && seqLength >= 2
+    ? undefined
+    : dataFault('packing', 'seqLength', 'a whole number of at least 2 tokens', `${seqLength}`)
+
+/** Of text, or of a corpus on disk, that does not fill a batch. */
+export const tooFewBlocks = (wanted: number, count: number, seqLength: number, dropped: number): DataFault =>
+  dataFault(
+    'corpus',
+    'packing',
+    `at least ${wanted} blocks of ${seqLength} tokens`,
+    `${count} (and ${dropped} tokens left over)`,
+    'give more text, or make seqLength or the batch smaller',
+  )
+
+/** The units of a text, encoded, each with its [SEP]. */
+export const encodeDocument = (
+  tokenizer: Tokenizer,
+  specials: SpecialIds,
+  text: string,
+  unit?: 'paragraph' | 'line',
+): EncodedDocument => {
+  const units = unitsOf(text, unit).map((part) => tokenizer.encode(part))
+  const tokens = new Int32Array(units.reduce((sum, { length }) => sum + length + 1, 0))
+  const ends = new Int32Array(units.length)
+  let at = 0
+  units.forEach((ids, i) => {
+    tokens.set(ids, at)
+    at += ids.length
+    tokens[at++] = specials.sep
+    ends[i] = at
+  })
+  return { tokens, ends }
 }
 
 /** Blocks of documents: split into units, encoded, packed. See `packer`. */
@@ -102,7 +124,7 @@ export const packDocuments = (
   tokenizer: Tokenizer,
   documents: Iterable<Document>,
   config: PackConfig,
-): E.Either<DataFault, Blocks> => {
+): E.Either<DataFault, PackedBlocks> => {
   const made = packer(tokenizer, config)
   if (E.isLeft(made)) return made
   for (const { text } of documents) {
@@ -113,7 +135,7 @@ export const packDocuments = (
 }
 
 /** A name for the text itself: 16 hex digits of the sha256 of all blocks. */
-export const fingerprint = ({ tokens, seqLength }: Blocks): string =>
+export const fingerprint = ({ tokens, seqLength }: PackedBlocks): string =>
   createHash('sha256')
     .update(`${seqLength}\n`)
     .update(new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength))

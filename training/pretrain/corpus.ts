@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import type { Blocks } from '../data/blocks'
-import { packDocuments } from '../data/pack'
+import { sourceOf, type BlockSource, type PackedBlocks } from '../data/blocks'
+import { fingerprint, packDocuments } from '../data/pack'
 import { readDocuments, type Document } from '../data/read-text'
 import { splitDocuments } from '../data/split'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
@@ -11,11 +11,13 @@ import { badInput, type Fault } from '../fault'
 /** A corpus ready to train on: its tokenizer, training blocks, and blocks of documents held out. */
 export interface Corpus {
   readonly tokenizer: Tokenizer
-  readonly train: Blocks
-  readonly heldOut: Blocks
+  readonly train: BlockSource
+  readonly heldOut: BlockSource
   readonly documents: { readonly train: number; readonly heldOut: number }
   /** Held-out text, for sentences to correct. */
   readonly heldOutText: readonly Document[]
+  /** A name for the training text as it was packed. */
+  readonly fingerprint: string
 }
 
 export interface CorpusConfig {
@@ -45,7 +47,7 @@ export const loadCorpus =
           )
         : E.right(given)
     if (E.isLeft(tokenizer)) return tokenizer
-    const pack = (docs: readonly Document[], minBlocks: number): E.Either<Fault, Blocks> =>
+    const pack = (docs: readonly Document[], minBlocks: number): E.Either<Fault, PackedBlocks> =>
       packDocuments(tokenizer.right, docs, { seqLength: config.seq, minBlocks })
     const train = pack(split.right.train, config.batch)
     if (E.isLeft(train)) return train
@@ -53,9 +55,10 @@ export const loadCorpus =
     if (E.isLeft(heldOut)) return heldOut
     return E.right({
       tokenizer: tokenizer.right,
-      train: train.right,
-      heldOut: heldOut.right,
+      train: sourceOf(train.right),
+      heldOut: sourceOf(heldOut.right),
       documents: { train: split.right.train.length, heldOut: split.right.heldOut.length },
       heldOutText: split.right.heldOut,
+      fingerprint: fingerprint(train.right),
     })
   }

@@ -5,7 +5,8 @@ import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { detectProgram, isDetecting } from '../correct/program'
 import { microBatchesAt } from '../data/batch'
 import { corruptFixed, type BigramModel, type CorruptedText } from '../data/corrupt-fixed'
-import { tokenCounts, type Blocks } from '../data/blocks'
+import { tokenCounts, type Blocks, type PackedBlocks } from '../data/blocks'
+import { blocksOfStep } from '../data/order'
 import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
 import { pairReading, type LossFn, type ObjectiveTraits } from '../objectives'
 import { prepare, uploadAll, type RunFault, type Values } from '../runner'
@@ -43,9 +44,11 @@ export interface EvaluatorSpec {
   readonly loss: LossFn<PairParams>
   /** The objective's. */
   readonly traits: ObjectiveTraits
-  readonly train: Blocks
-  /** Of the training text. */
+  /** Training text, or a sample of it. */
+  readonly train: PackedBlocks
+  /** Of that text. */
   readonly bigrams: BigramModel
+  /** With the blocks of `evaluatedBlocks` at hand. */
   readonly heldOut: Blocks
   readonly batch: number
   /** Rows that a step computes at once; here it is the greatest divisor of `batch` up to that. */
@@ -61,13 +64,29 @@ export interface Evaluator {
   readonly dispose: () => void
 }
 
+const evaluatedBatches = (count: number, batch: number, batches: number): number =>
+  Math.max(1, Math.min(batches, Math.floor(count / batch)))
+
+/** Numbers of the held-out blocks that evaluation reads: those of its batches, and the first as many, which are corrupted. */
+export const evaluatedBlocks = (
+  heldOut: Pick<Blocks, 'count' | 'parts'>,
+  { batch, batches: most }: { readonly batch: number; readonly batches: number },
+): readonly number[] => {
+  const batches = evaluatedBatches(heldOut.count, batch, most)
+  const head = Array.from({ length: Math.min(heldOut.count, batches * batch) }, (_, i) => i)
+  const drawn = Array.from({ length: batches }, (_, step) =>
+    blocksOfStep(heldOut, { batch, seed: evaluationSeed, step }),
+  )
+  return [...new Set([...head, ...drawn.flat()])]
+}
+
 export const openEvaluator =
   (spec: EvaluatorSpec): TE.TaskEither<RunFault, Evaluator> =>
   async () => {
     const { device, config, batch: B, heldOut, train, traits } = spec
     const { reading = pairReading } = traits
     const T = heldOut.seqLength
-    const batches = Math.max(1, Math.min(spec.batches, Math.floor(heldOut.count / B)))
+    const batches = evaluatedBatches(heldOut.count, B, spec.batches)
     const params = parameterAvals(config, traits.heads)
     const rows = divisorUpTo(B, spec.microBatch)
     const avals = batchAvals(rows, T)
@@ -147,11 +166,7 @@ const divisorUpTo = (n: number, most: number): number => {
 }
 
 /** The first rows of packed text. */
-const headOf = (blocks: Blocks, rows: number): Blocks => ({
-  ...blocks,
-  count: rows,
-  tokens: blocks.tokens.subarray(0, rows * blocks.seqLength),
-})
+const headOf = (blocks: Blocks, rows: number): Blocks => ({ ...blocks, count: rows })
 
 /** Probability of replacement for every token of the corrupted rows; the last batch is filled up with its first row. */
 const detectAll =

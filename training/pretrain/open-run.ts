@@ -5,7 +5,6 @@ import { layoutOf, type Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { latestCheckpoint, requireTensors, sameConfig, type Checkpoint } from '../checkpoint/checkpoint'
 import type { Masking } from '../data/mask'
-import { fingerprint } from '../data/pack'
 import { wordEdges } from '../data/word-edges'
 import { badInput, ofRun, type Fault } from '../fault'
 import { openTrainer, type Trainer } from '../loop'
@@ -21,6 +20,7 @@ import { loadObjective } from './objective-file'
 import { forecaster, type StepForecast } from './plan-run'
 import { recipeOf } from './recipe'
 import { batchAvals } from './shapes'
+import { evaluatedBlocks } from './evaluate'
 import { openSnapshots, type Snapshots } from './snapshot'
 
 /** Everything a run needs, checked; nothing has been written. */
@@ -140,6 +140,9 @@ const openChecked =
     })
   }
 
+/** Tokens of a corpus on disk whose frequencies evaluation counts: 64 MB of them. ours */
+const mostSampled = 1 << 24
+
 const openHeldOut =
   (
     config: SettledConfig,
@@ -151,18 +154,34 @@ const openHeldOut =
   ): TE.TaskEither<Fault, Snapshots | undefined> =>
   async () => {
     if (config.evalBatches === 0) return E.right(undefined)
+    if (corpus.heldOut.count === 0) return E.left(noHeldOut(config))
+    const sizes = { batch: Math.min(config.batch, corpus.heldOut.count), batches: config.evalBatches }
+    const train = await corpus.train.sample(mostSampled)()
+    if (E.isLeft(train)) return train
+    const heldOut = await corpus.heldOut.fetch(evaluatedBlocks(corpus.heldOut, sizes))()
+    if (E.isLeft(heldOut)) return heldOut
     const opened = await openSnapshots({
       device,
       config: model,
       loss,
       traits,
       corpus,
-      batch: Math.min(config.batch, corpus.heldOut.count),
+      train: train.right,
+      heldOut: heldOut.right,
       microBatch: config.microBatch,
-      batches: config.evalBatches,
+      ...sizes,
     })()
     return E.isLeft(opened) ? E.left(ofRun(opened.left, 'compile the evaluation')) : opened
   }
+
+const noHeldOut = ({ corpus, evalBatches }: SettledConfig): Fault =>
+  badInput(
+    '--eval-batches',
+    corpus.join(', '),
+    'held-out text to evaluate',
+    `none, and ${evalBatches} batches of it asked for`,
+    'build the corpus with --held-out, or give --eval-batches 0',
+  )
 
 /** The newest checkpoint of a run to go on with; undefined if it was stopped before its first. */
 const resumable =
@@ -215,7 +234,7 @@ const identityOf = (
     ...rest,
     ...Object.fromEntries(masks),
     ...(contrastsRows ? { microBatch } : {}),
-    text: fingerprint(corpus.train),
+    text: corpus.fingerprint,
     tokenizer: corpus.tokenizer.fingerprint(),
   }
 }

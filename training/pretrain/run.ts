@@ -7,6 +7,7 @@ import { initParameters } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { writeCheckpoint } from '../checkpoint/checkpoint'
 import { microBatchesAt } from '../data/batch'
+import { prefetched } from '../data/prefetch'
 import { ioError, ofRun, runError, type Fault } from '../fault'
 import type { RunState, StepRecord, StepSubmitted } from '../loop'
 import type { PretrainConfig } from './config'
@@ -158,9 +159,13 @@ const steps =
       const logged = await appendLine(config.out, runFiles.log, record)()
       return E.isLeft(logged) ? keeping(logged.left) : E.right(undefined)
     }
+    const { batch, seed } = config
+    const blocks = prefetched(corpus.train, { batch, seed, steps: config.steps })
     while (state.step < config.steps && !isStopped) {
-      const wanted = { ...run.masking, batch: config.batch, seed: config.seed, step: state.step }
-      const submitted = await trainer.submit(state, microBatchesAt(corpus.train, wanted, config.microBatch))()
+      const wanted = { ...run.masking, batch, seed, step: state.step }
+      const rows = await blocks.at(state.step)()
+      if (E.isLeft(rows)) return keeping(rows.left)
+      const submitted = await trainer.submit(state, microBatchesAt(rows.right, wanted, config.microBatch))()
       if (E.isLeft(submitted)) return keeping(ofRun(submitted.left, `step ${state.step + 1}`))
       state = submitted.right.state
       waiting.push(submitted.right)

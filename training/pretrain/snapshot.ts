@@ -4,6 +4,7 @@ import type { Device } from '../../kernels'
 import type { PairConfig, PairParams } from '../../models'
 import { openCorrector, type Correction } from '../correct/corrector'
 import { isDetecting } from '../correct/program'
+import type { Blocks, PackedBlocks } from '../data/blocks'
 import { bigramModel } from '../data/corrupt-fixed'
 import type { RunState } from '../loop'
 import { pairReading, type LossFn, type ObjectiveTraits } from '../objectives'
@@ -37,7 +38,11 @@ export interface SnapshotSpec {
   readonly loss: LossFn<PairParams>
   /** The objective's. */
   readonly traits: ObjectiveTraits
-  readonly corpus: Corpus
+  readonly corpus: Pick<Corpus, 'tokenizer' | 'heldOutText'>
+  /** Training text, or a sample of it. */
+  readonly train: PackedBlocks
+  /** With the blocks of `evaluatedBlocks` at hand. */
+  readonly heldOut: Blocks
   readonly batch: number
   /** Of these, computed at once. */
   readonly microBatch: number
@@ -52,10 +57,10 @@ export const openSnapshots =
   (spec: SnapshotSpec): TE.TaskEither<RunFault, Snapshots> =>
   async () => {
     const { device, config, corpus, traits } = spec
-    const bigrams = bigramModel(corpus.train)
-    const evaluator = await openEvaluator({ ...spec, bigrams, train: corpus.train, heldOut: corpus.heldOut })()
+    const bigrams = bigramModel(spec.train)
+    const evaluator = await openEvaluator({ ...spec, bigrams })()
     if (E.isLeft(evaluator)) return evaluator
-    const seq = corpus.heldOut.seqLength
+    const seq = spec.heldOut.seqLength
     const { tokenizer, heldOutText } = corpus
     const chosen = specimens(heldOutText, tokenizer, bigrams, {
       count: sentences,

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { ascendingOrder, batchAt, blockOf, type PretrainBatch } from '../../../training/data/batch'
+import { ascendingOrder, batchAt, type PretrainBatch } from '../../../training/data/batch'
 import { permuted, uniform } from '../../../training/data/draw'
 import { maskSlots, selectPositions } from '../../../training/data/mask'
 import { blockAt } from '../../../training/data/blocks'
+import { blockOf } from '../../../training/data/order'
 import { describe } from '../../harness'
 import { specimenBlocks } from './block-specimens'
 
@@ -45,7 +46,7 @@ describe('training/data/batch', (test) => {
   })
 
   test('each pass reads every block once, with no block dropped where a batch spans two passes', () => {
-    const read = Array.from({ length: 2 * blocks.count }, (_, g) => blockOf(blocks.count, 3, g))
+    const read = Array.from({ length: 2 * blocks.count }, (_, g) => blockOf(blocks, 3, g))
     for (const pass of [read.slice(0, blocks.count), read.slice(blocks.count)])
       assert.is(new Set(pass).size, blocks.count)
     const B = 8

@@ -1,7 +1,7 @@
-import type { Blocks } from '../../../training/data/blocks'
+import { packedBlocks, type PackedBlocks } from '../../../training/data/blocks'
 
 /** Blocks of random ordinary ids with [SEP]s among them, made without a tokenizer. Linear congruence, no Math.random. */
-export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50, seed = 1): Blocks => {
+export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50, seed = 1): PackedBlocks => {
   const tokens = new Int32Array(count * seqLength)
   let state = seed
   for (let i = 0; i < tokens.length; i += 1) {
@@ -10,7 +10,7 @@ export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50,
     // squared: a skewed distribution, so that frequencies differ
     tokens[i] = i % seqLength === 0 ? 0 : draw > 0.95 ? 2 : 5 + Math.floor(draw * draw * (vocabSize - 5))
   }
-  return {
+  return packedBlocks({
     tokens,
     count,
     seqLength,
@@ -18,5 +18,5 @@ export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50,
     specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
     packedTokens: count * (seqLength - 1),
     droppedTokens: 0,
-  }
+  })
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { bigramModel, corruptFixed, corruptRow } from '../../../training/data/corrupt-fixed'
-import { tokenCounts, type Blocks } from '../../../training/data/blocks'
+import { packedBlocks, tokenCounts, type PackedBlocks } from '../../../training/data/blocks'
 import { rocAuc, smoothedUnigram, unigramScorer } from '../../../training/metrics'
 import { describe } from '../../harness'
 import { specimenBlocks } from './block-specimens'
@@ -11,10 +11,8 @@ const model = bigramModel(blocks)
 const seeds = fc.integer({ min: 0, max: 0xffffffff })
 
 /** Blocks of one row from ids given by hand. */
-const oneBlock = (...ids: readonly number[]): Blocks => ({
-  ...specimenBlocks(1, ids.length),
-  tokens: Int32Array.from(ids),
-})
+const oneBlock = (...ids: readonly number[]): PackedBlocks =>
+  packedBlocks({ ...specimenBlocks(1, ids.length), tokens: Int32Array.from(ids) })
 
 describe('training/data/corrupt-fixed', (test) => {
   test('the bigram counts are the counts', () => {

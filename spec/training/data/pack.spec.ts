@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { trainTokenizer } from '../../../training/data/tokenizer/train/train-bpe'
 import { showDataFault, type DataFault } from '../../../training/data/fault'
-import { blockAt, tokenCounts, type Blocks } from '../../../training/data/blocks'
+import { blockAt, tokenCounts, type PackedBlocks } from '../../../training/data/blocks'
 import { packDocuments, packer, unitsOf } from '../../../training/data/pack'
 import { describe } from '../../harness'
 
@@ -15,7 +15,7 @@ const bytes = right(trainTokenizer(['ab ab ab'], { vocabSize: 262 }))
 const named = (texts: readonly string[]) => texts.map((text, i) => ({ text, source: `d${i}` }))
 
 /** The stream the blocks hold: [CLS]s taken out again. */
-const streamOf = (blocks: Blocks): number[] => [...blocks.tokens].filter((_, i) => i % blocks.seqLength !== 0)
+const streamOf = (blocks: PackedBlocks): number[] => [...blocks.tokens].filter((_, i) => i % blocks.seqLength !== 0)
 
 describe('training/data/pack', (test) => {
   test('blocks are [CLS] and the stream of units, each ended by [SEP], cut every T-1; only a short tail is lost', () =>

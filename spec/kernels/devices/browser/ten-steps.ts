@@ -3,7 +3,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import type { Device } from '../../../../kernels'
 import { initParameters, pairConfig, parameterAvals, type PairParams } from '../../../../models'
 import { batchAt } from '../../../../training/data/batch'
-import type { Blocks } from '../../../../training/data/blocks'
+import { packedBlocks, type Blocks } from '../../../../training/data/blocks'
 import { openTrainer } from '../../../../training/loop'
 import { tNlrV5 } from '../../../../training/objectives'
 import { adamW, linearWarmupDecay } from '../../../../training/optim'
@@ -23,17 +23,18 @@ export const own: Sizes = { batch: 16, seq: 64, vocab: 2048, layers: 3 }
 export const smallest: Sizes = { batch: 4, seq: 16, vocab: 256, layers: 1 }
 
 /** Blocks of ids without meaning: 64 rows. */
-const blocksOf = ({ seq, vocab }: Sizes): Blocks => ({
-  tokens: Int32Array.from({ length: 64 * seq }, (_, i) =>
-    i % seq === 0 ? 0 : 5 + ((Math.imul(i, 2654435761) >>> 8) % (vocab - 5)),
-  ),
-  count: 64,
-  seqLength: seq,
-  vocabSize: vocab,
-  specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
-  packedTokens: 64 * (seq - 1),
-  droppedTokens: 0,
-})
+const blocksOf = ({ seq, vocab }: Sizes): Blocks =>
+  packedBlocks({
+    tokens: Int32Array.from({ length: 64 * seq }, (_, i) =>
+      i % seq === 0 ? 0 : 5 + ((Math.imul(i, 2654435761) >>> 8) % (vocab - 5)),
+    ),
+    count: 64,
+    seqLength: seq,
+    vocabSize: vocab,
+    specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
+    packedTokens: 64 * (seq - 1),
+    droppedTokens: 0,
+  })
 
 export interface TenSteps {
   readonly backend: string
