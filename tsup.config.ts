@@ -24,7 +24,7 @@ export default defineConfig([
   // One graph with shared chunks, the command line included, so that an Expr is an Expr to every part and to users' modules.
   {
     ...shared,
-    entry: { ...library, cli: 'training/cli/bin.ts' },
+    entry: { ...library, cli: 'training/cli/bin.ts', 'encode-worker': 'training/data/shards/encode-worker.ts' },
     format: ['esm'],
     dts: { entry: library },
     splitting: true,

@@ -3,6 +3,7 @@ import { version } from '../../package.json'
 import { ablateCommand } from './ablate'
 import { clozeCommand } from './cloze'
 import { correctCommand } from './correct'
+import { corpusCommand } from './corpus/command'
 import { demoCommand } from './demo'
 import { doctorCommand } from './doctor'
 import { exportCommand } from './export'
@@ -34,11 +35,12 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     planCommand,
     ablateCommand,
     tokenizerCommand,
+    corpusCommand,
     doctorCommand,
     demoCommand,
   ])
     add(program, run)
-  for (const command of program.commands) command.exitOverride()
+  for (const command of program.commands) for (const each of [command, ...command.commands]) each.exitOverride()
   try {
     await program.parseAsync(argv)
   } catch (error) {
