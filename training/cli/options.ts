@@ -7,6 +7,8 @@ import { initNames, positionNames, presetNames, rematNames, sharingNames } from 
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { flavourNames } from '../scaling'
+import { packings } from '../data/packing'
+import { decidedByCorpus } from '../pretrain/built-corpus'
 import { decideConfig, type PretrainConfig } from '../pretrain/config'
 import { objectives } from '../objectives'
 
@@ -55,7 +57,13 @@ const maskOptions = (command: Command): Command =>
 /** The options that pretraining and the demonstration share. */
 export const pretrainOptions = (command: Command): Command =>
   maskOptions(modelOptions(fitOptions(deviceOption(command))))
-    .option('--corpus <file...>', 'plain text, or .jsonl with a "text" field; each also .gz or .br')
+    .option(
+      '--corpus <file...>',
+      'plain text, or .jsonl with a "text" field, each also .gz or .br; or folders of corpus build',
+    )
+    .option('--corpus-weights <w,...>', 'how often each folder is drawn from (default by its size)', weights)
+    .option('--tokenizer <file>', 'tokenizer.json, .model or vocab.txt, in place of one trained on the corpus')
+    .option('--packing <name>', `${packings.join(' | ')}: how units become rows (default stream)`)
     .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
     .option('--objective <name>', objectiveHelp)
     .option('--aux-from <dir>', 'a run whose auxiliary is taken, for an objective with a frozen one')
@@ -76,6 +84,9 @@ export const pretrainOptions = (command: Command): Command =>
 /** Option values of commander, less those that are not settings. */
 export type Flags = Readonly<Record<string, unknown>>
 
+/** `3,1` */
+const weights = (text: string): readonly unknown[] => text.split(',').map(numeric)
+
 const notSettings = new Set(['config', 'json', 'resume', 'tensorboard'])
 
 export const configOf =
@@ -84,8 +95,13 @@ export const configOf =
     const file = await configFile(flags['config'])()
     if (E.isLeft(file)) return E.left([file.left])
     const given = Object.fromEntries(Object.entries(flags).filter(([key]) => !notSettings.has(key)))
-    const isRecord = typeof file.right === 'object' && file.right !== null && !Array.isArray(file.right)
-    const decided = decideConfig(isRecord ? { ...defaults, ...file.right } : file.right, given)
+    const fromFileOr = (key: string): unknown => given[key] ?? (isPlain(file.right) ? file.right[key] : undefined)
+    const decidedFor = await decidedByCorpus(fromFileOr('corpus'), fromFileOr('tokenizer'))()
+    if (E.isLeft(decidedFor)) return E.left([decidedFor.left])
+    const decided = decideConfig(
+      isPlain(file.right) ? { ...defaults, ...decidedFor.right, ...file.right } : file.right,
+      given,
+    )
     return E.isRight(decided)
       ? decided
       : E.left(
@@ -94,6 +110,9 @@ export const configOf =
           ),
         )
   }
+
+const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Where a setting came from: the config file, unless it was given as an option. */
 const fromFile = (flags: Flags, key: string): string => {

@@ -14,6 +14,7 @@ import {
   type CodecFault,
 } from '../../core'
 import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
+import { packings } from '../data/packing'
 import { parseScaler } from '../scaling'
 import {
   hasBuckets,
@@ -54,7 +55,10 @@ export const PretrainOptions = closed(
   'config',
   {},
   {
-    corpus: t.readonlyArray(t.string, 'a list of files'),
+    corpus: t.readonlyArray(t.string, 'a list of files'), // of text, or folders of shards
+    corpusWeights: t.readonlyArray(PositiveNumber, 'a list of weights'), // of folders of shards
+    tokenizer: t.string, // a file, in place of one trained on the corpus
+    packing: oneOf(packings),
     preset: oneOf(presetNames),
     objective: t.string, // a name of `objectives`, or FILE.mjs#NAME
     auxFrom: t.string, // a run whose auxiliary an objective with a frozen one takes
@@ -88,10 +92,11 @@ export const PretrainOptions = closed(
 )
 export type PretrainOptions = t.TypeOf<typeof PretrainOptions>
 
-type LeftToMemory = 'microBatch' | 'remat' | 'memory'
-type MayBeMissing = LeftToMemory | 'auxFrom'
+/** Decided by the memory there is, and by the corpus. */
+type LeftOpen = 'microBatch' | 'remat' | 'memory' | 'corpusWeights' | 'tokenizer' | 'packing'
+type MayBeMissing = LeftOpen | 'auxFrom'
 
-/** Every setting of a run, decided but for those that `settle` decides. */
+/** Every setting of a run, decided but for those that `settle` and the corpus decide. */
 export type PretrainConfig = Required<Omit<PretrainOptions, MayBeMissing>> & Pick<PretrainOptions, MayBeMissing>
 
 /** Defaults that go with a size: what trains well, and fits, on the machines that size is for. ours, but for recipe 3.1's rates; its batches of a million tokens are --batch with --micro-batch. */

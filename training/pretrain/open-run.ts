@@ -85,6 +85,9 @@ const openChecked =
     const corpus = await loadCorpus(
       {
         files: config.corpus,
+        weights: config.corpusWeights,
+        tokenizer: config.tokenizer,
+        packing: config.packing,
         vocab: config.vocab,
         seq: config.seq,
         batch: config.batch,
@@ -224,6 +227,8 @@ const identityOf = (
     memory: _memory,
     evalBatches: _evalBatches,
     corpus: _files,
+    tokenizer: _tokenizer,
+    packing: _packing,
     ...rest
   } = config
   // Masks are told where they are not the recipe's: a checkpoint of before they could be chosen says nothing of them.

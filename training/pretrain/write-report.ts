@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { countParameters } from '../../models'
@@ -58,7 +58,7 @@ const describeFit = ({ batch, microBatch, remat }: SettledConfig): string =>
     .join('')
 
 const describeCorpus = (files: readonly string[]): string => {
-  const names = files.map((file) => file.split('/').at(-1)!)
+  const names = files.map((file) => basename(file))
   return names.length <= 4
     ? names.join(', ')
     : `${names.slice(0, 2).join(', ')} ... ${names.at(-1)!} (${names.length} files)`
