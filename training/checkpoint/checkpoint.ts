@@ -36,8 +36,8 @@ export interface Checkpoint {
 
 const fileName = (step: number): string => `step-${String(step).padStart(8, '0')}.safetensors`
 const filePattern = /^step-(\d{8})\.safetensors$/
-/** Older ones are removed once a newer one is on the disk; one is kept in case the newest is damaged. */
-const kept = 2
+/** Older ones are removed once newer ones are on the disk; by default one is kept in case the newest is damaged. */
+const usuallyKept = 2
 
 const digest = (header: Omit<CheckpointHeader, 'sha256'>, tensors: ReadonlyMap<string, StoredTensor>): string => {
   const hash = createHash('sha256').update(canonical(header))
@@ -57,13 +57,14 @@ const canonical = (value: unknown): string =>
       : v,
   )
 
-/** Write a checkpoint into a folder; gives its path. A run killed at any moment leaves the one before it whole. */
+/** Write a checkpoint into a folder, where the newest `kept` stay; gives its path. A run killed at any moment leaves the one before it whole. */
 export const writeCheckpoint =
   (
     folder: string,
     header: Omit<CheckpointHeader, 'format' | 'sha256'>,
     arrays: ReadonlyMap<string, HostArray>,
     avals: ReadonlyMap<string, Aval>,
+    kept: number = usuallyKept,
   ): TE.TaskEither<Fault, string> =>
   async () => {
     const tensors = new Map<string, StoredTensor>()
@@ -83,16 +84,18 @@ export const writeCheckpoint =
     const path = join(folder, fileName(header.step))
     const written = await atomicWrite(path, encodeSafetensors({ tensors, metadata: { emend: JSON.stringify(full) } }))()
     if (E.isLeft(written)) return written
-    await prune(folder)
+    await prune(folder, fileName(header.step), kept)
     return E.right(path)
   }
 
 const checkpointFiles = async (folder: string): Promise<readonly string[]> =>
   (await readdir(folder).catch(() => [])).filter((name) => filePattern.test(name)).sort()
 
-const prune = async (folder: string): Promise<void> => {
-  const files = await checkpointFiles(folder)
-  for (const name of files.slice(0, -kept)) await unlink(join(folder, name)).catch(() => undefined)
+/** Leaves the one just written and the newest of the others, `kept` in all. */
+const prune = async (folder: string, written: string, kept: number): Promise<void> => {
+  const others = (await checkpointFiles(folder)).filter((name) => name !== written)
+  const old = others.slice(0, Math.max(0, others.length - (kept - 1)))
+  for (const name of old) await unlink(join(folder, name)).catch(() => undefined)
 }
 
 /** The newest checkpoint in a folder; undefined where there is none. */

@@ -78,7 +78,9 @@ export const pretrainOptions = (command: Command): Command =>
     .option('--seed <k>', 'of initialisation, order and masks', numeric)
     .option('--out <dir>', 'folder of checkpoints, tokenizer, log and report')
     .option('--save-every <n>', 'steps between checkpoints (default steps / 10)', numeric)
-    .option('--eval-batches <n>', 'held-out batches evaluated before and after; 0: none (default 16)', numeric)
+    .option('--keep <n>', 'newest checkpoints that stay (default 2); the best lies in --out/best', numeric)
+    .option('--eval-batches <n>', 'held-out batches of an evaluation; 0: none (default 16)', numeric)
+    .option('--eval-every <n>', 'steps between evaluations; 0: before and after alone (default 0)', numeric)
     .option('--config <file>', 'settings as JSON, by the names of the options and of the model sizes; options win')
 
 /** Option values of commander, less those that are not settings. */

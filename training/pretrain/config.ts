@@ -86,7 +86,9 @@ export const PretrainOptions = closed(
     out: t.string,
     saveEvery: PositiveInt, // steps between checkpoints
     heldOut: Rate, // share of the documents kept for evaluation
-    evalBatches: NonNegativeInt, // held-out batches that are evaluated before and after; 0: none
+    evalBatches: NonNegativeInt, // held-out batches that an evaluation takes; 0: there is none
+    evalEvery: NonNegativeInt, // steps between evaluations; 0: before and after the run alone
+    keep: PositiveInt, // newest checkpoints that stay
     ...modelProps,
   },
 )
@@ -131,6 +133,8 @@ const defaults = {
   out: 'runs/pretrain',
   heldOut: 0.05,
   evalBatches: 16,
+  evalEvery: 0,
+  keep: 2,
 } as const
 
 /**

@@ -15,7 +15,10 @@ export const runFiles = {
   heldOut: 'held-out.jsonl',
   report: 'report.html',
 } as const
+/** Holds the checkpoint with the least held-out loss, where a run is evaluated on its way. */
+export const bestFolder = 'best'
 const isRunFile = (name: string): boolean =>
+  name === bestFolder ||
   /^step-\d{8}\.safetensors$|^events\.out\.tfevents\./.test(name) ||
   Object.values(runFiles).some((file) => file === name)
 

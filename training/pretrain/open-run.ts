@@ -226,6 +226,8 @@ const identityOf = (
     remat: _remat,
     memory: _memory,
     evalBatches: _evalBatches,
+    evalEvery: _evalEvery,
+    keep: _keep,
     corpus: _files,
     tokenizer: _tokenizer,
     packing: _packing,

@@ -1,4 +1,4 @@
-import { appendFile } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
@@ -12,7 +12,7 @@ import { ioError, ofRun, runError, type Fault } from '../fault'
 import type { RunState, StepRecord, StepSubmitted } from '../loop'
 import type { PretrainConfig } from './config'
 import { gigabytes, type SettledConfig } from './fit-memory'
-import { prepareOut, readLines, runFiles, writeText } from './folder'
+import { bestFolder, prepareOut, readLines, runFiles, writeText } from './folder'
 import { openRun, type OpenRun } from './open-run'
 import type { StepForecast } from './plan-run'
 import type { Snapshot } from './snapshot'
@@ -91,9 +91,11 @@ const begin =
         : await trainer.resume(at, checkpoint.arrays)()
     if (E.isLeft(state)) return E.left(ofRun(state.left, `step ${at}`))
     listener.opened?.(run, at)
-    if (earlier.length > 0) return E.right({ state: state.right, records, snapshots: earlier })
-    const first = await snapshotAt(run, state.right, listener)()
-    return E.isLeft(first) ? first : E.right({ state: state.right, records, snapshots: first.right })
+    // A run that was cut off between a checkpoint and its evaluation makes that up.
+    const isKnown = earlier.some((s) => s.step === at) || (at > 0 && !isEvaluated(config, at))
+    if (isKnown) return E.right({ state: state.right, records, snapshots: earlier })
+    const first = await snapshotAt(run, state.right, earlier, listener)()
+    return E.isLeft(first) ? first : E.right({ state: state.right, records, snapshots: [...earlier, ...first.right] })
   }
 
 /** First values by name: drawn from the seed, but for those of an auxiliary that has learned before. */
@@ -107,16 +109,50 @@ const describeFit = ({ memory, batch, microBatch, remat }: SettledConfig, { peak
   `--memory ${memory}: ${microBatch} of ${batch} rows at once, ${remat === 'none' ? 'nothing' : remat} recomputed; ` +
   `a step takes ${gigabytes(peakBytes)} at most, as predicted`
 
-/** Held-out figures of the state as it is, logged; none where the run has no evaluation. */
+/** Whether held-out text is evaluated in the midst of a run, after a step. */
+const isEvaluated = ({ evalEvery, steps }: SettledConfig, step: number): boolean =>
+  evalEvery > 0 && step % evalEvery === 0 && step < steps
+
+/**
+ * Held-out figures of the state as it is, logged; none where the run has no evaluation. The best of a run that has some on its way is kept
+ * whole in a folder of its own. `earlier`: what was seen before.
+ */
 const snapshotAt =
-  (run: OpenRun, state: RunState, listener: RunListener): TE.TaskEither<Fault, readonly Snapshot[]> =>
+  (
+    run: OpenRun,
+    state: RunState,
+    earlier: readonly Snapshot[],
+    listener: RunListener,
+  ): TE.TaskEither<Fault, readonly Snapshot[]> =>
   async () => {
     if (run.snapshots === undefined) return E.right([])
     const taken = await run.snapshots.take(state)()
     if (E.isLeft(taken)) return E.left(ofRun(taken.left, `held-out text after step ${state.step}`))
     listener.evaluated?.(taken.right, run)
     const logged = await appendLine(run.config.out, runFiles.heldOut, taken.right)()
-    return E.isLeft(logged) ? logged : E.right([taken.right])
+    if (E.isLeft(logged)) return logged
+    const isBest = earlier.every((s) => !(heldOutLoss(s) <= heldOutLoss(taken.right)))
+    if (run.config.evalEvery > 0 && state.step > 0 && isBest) {
+      const kept = await saveBest(run, state)()
+      if (E.isLeft(kept)) return kept
+    }
+    return E.right([taken.right])
+  }
+
+const heldOutLoss = ({ evaluation }: Snapshot): number => evaluation.metrics['loss'] ?? NaN
+
+/** The state in `best/`, with the tokenizer beside it: a run's folder to whoever reads one. */
+const saveBest =
+  (run: OpenRun, state: RunState): TE.TaskEither<Fault, string> =>
+  async () => {
+    const folder = join(run.config.out, bestFolder)
+    try {
+      await mkdir(folder, { recursive: true })
+    } catch (error) {
+      return E.left(ioError('write', folder, 'a folder that can be written', describeError(error)))
+    }
+    const tokenizer = await writeText(folder, runFiles.tokenizer, JSON.stringify(run.corpus.tokenizer.toJson()))()
+    return E.isLeft(tokenizer) ? tokenizer : save(run, state, folder, 1)()
   }
 
 const steps =
@@ -124,6 +160,7 @@ const steps =
   async () => {
     const { config, corpus, trainer } = run
     const records = [...began.records]
+    const snapshots = [...began.snapshots]
     let state = began.state
     /** Steps that were submitted and whose logs have not come. */
     const waiting: StepSubmitted[] = []
@@ -177,15 +214,22 @@ const steps =
       if (isDue || isStopped) {
         const all = await settle(0) // nothing is saved unseen
         if (E.isLeft(all)) return all
-        const path = await save(run, state)()
+        const path = await save(run, state, config.out, config.keep)()
         if (E.isLeft(path)) return keeping(path.left)
         saved = path.right
         listener.saved?.(path.right, state.step)
       }
+      if (isEvaluated(config, state.step)) {
+        const all = await settle(0)
+        if (E.isLeft(all)) return all
+        const seen = await snapshotAt(run, state, snapshots, listener)()
+        if (E.isLeft(seen)) return keeping(seen.left)
+        snapshots.push(...seen.right)
+      }
     }
     const isDone = state.step >= config.steps
-    const isNew = isDone && began.snapshots.at(-1)?.step !== state.step
-    const last = isNew ? await snapshotAt(run, state, listener)() : E.right([])
+    const isNew = isDone && snapshots.at(-1)?.step !== state.step
+    const last = isNew ? await snapshotAt(run, state, snapshots, listener)() : E.right([])
     if (E.isLeft(last)) return last
     return E.right({
       run,
@@ -193,7 +237,7 @@ const steps =
       isDone,
       checkpoint: saved ?? '',
       records,
-      snapshots: [...began.snapshots, ...last.right],
+      snapshots: [...snapshots, ...last.right],
     })
   }
 
@@ -219,9 +263,9 @@ const notFinite = ({ step, loss, gradNorm }: StepRecord): Fault =>
   )
 
 const save =
-  (run: OpenRun, state: RunState): TE.TaskEither<Fault, string> =>
+  (run: OpenRun, state: RunState, folder: string, kept: number): TE.TaskEither<Fault, string> =>
   async () => {
-    const { config, trainer, corpus, device, identity } = run
+    const { trainer, corpus, device, identity } = run
     const arrays = await trainer.read(state)()
     if (E.isLeft(arrays)) return E.left(ofRun(arrays.left, `checkpoint of step ${state.step}`))
     const header = {
@@ -231,7 +275,7 @@ const save =
       tokenizer: corpus.tokenizer.fingerprint(),
       backend: device.backend.name,
     }
-    return writeCheckpoint(config.out, header, arrays.right, trainer.avals)()
+    return writeCheckpoint(folder, header, arrays.right, trainer.avals, kept)()
   }
 
 const appendLine =
