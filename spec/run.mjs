@@ -3,7 +3,7 @@
 // The last line is `N passed, N failed` (`, N skipped`). A file that crashes, hangs, prints no totals or declares no test
 // counts as one failure. A spec says `SKIP reason` where it lacks a part of the machine; with CI=true a skip is a failure.
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,7 +77,9 @@ const report = ({ file, output, code, signal, late, seconds }) => {
   if (failed > 0) console.log([...(trouble === undefined ? [] : [trouble]), output].join('\n'))
 }
 
-const queue = [...files]
+// Files with this line begin first: none is left to run alone at the end.
+const isLong = (file) => readFileSync(file, 'utf8').includes('\n// spec: long\n')
+const queue = [...files.filter(isLong), ...files.filter((file) => !isLong(file))]
 const worker = async () => {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) report(await runFile(file))
 }

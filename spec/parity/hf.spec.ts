@@ -11,6 +11,8 @@ import { assertClose } from '../kit/assert-close'
 import { emend, smallSettings, workshop } from '../training/cli/run-cli'
 import { run, torchPython } from './torch'
 
+// spec: long
+
 const program = fileURLToPath(new URL('hf_encoder.py', import.meta.url))
 const { folder, text } = workshop()
 const rows = [0, 1, 2].map((b) =>

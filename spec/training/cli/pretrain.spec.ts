@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
 import { emend, jsonLines, smallSettings, workshop, type CliResult } from './run-cli'
 
+// spec: long
+
 const { folder, text, config } = workshop()
 const run = (out: string, ...more: readonly string[]): Promise<CliResult> =>
   emend(['pretrain', '--json', '--corpus', text, '--config', config, '--out', join(folder, out), ...more])

@@ -14,6 +14,8 @@ import { describe } from '../../harness'
 import { openGpujs } from '../../kernels/devices/open'
 import { specimenBlocks } from '../data/block-specimens'
 
+// spec: long
+
 const [batch, seq, vocab, seed] = [8, 24, 300, 7]
 // Software adapters compile for long: one layer each.
 const config = { ...pairConfig('tiny', vocab, seq), mainLayers: 1, auxLayers: 1 }

@@ -3,6 +3,8 @@ import { openGpujs } from '../open'
 import { assertLosses, describeGpu } from './gpu-suite'
 import { smallest, tenSteps } from './ten-steps'
 
+// spec: long
+
 describeGpu(
   'gpujs:webgpu',
   (test, onPage) =>
