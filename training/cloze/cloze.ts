@@ -5,6 +5,7 @@ import type { Device, HostArray } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import type { ObjectiveTraits } from '../objectives'
+import { idRows } from '../id-rows'
 import { prepare, uploadAll, type Runner, type RunFault, type Values } from '../runner'
 import { holes } from '../step'
 import { clozeProgram, type ClozeModel } from './program'
@@ -174,19 +175,14 @@ const arraysOf = (
   B: number,
   T: number,
 ): readonly (readonly [string, HostArray, Aval])[] => {
-  const ids = new Int32Array(B * T)
-  const lengths = new Int32Array(B).fill(1) // unused rows hold one token: an all-masked softmax has no meaning
   const place = new Int32Array(B)
-  questions.forEach((q, b) => {
-    ids.set(q.ids, b * T)
-    lengths[b] = q.ids.length
-    place[b] = q.place
-  })
-  return [
-    ['ids', ids, { dtype: 'i32', shape: [B, T] }],
-    ['lengths', lengths, { dtype: 'i32', shape: [B] }],
-    ['place', place, { dtype: 'i32', shape: [B, 1] }],
-  ]
+  questions.forEach((q, b) => (place[b] = q.place))
+  const rows = idRows(
+    questions.map((q) => q.ids),
+    B,
+    T,
+  )
+  return [...rows, ['place', place, { dtype: 'i32', shape: [B, 1] }]]
 }
 
 /** Ids of the greatest `n`, the greatest first; of equal ones the lower id. */

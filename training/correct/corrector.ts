@@ -1,10 +1,10 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import type { Aval } from '../../core'
-import type { Device, HostArray } from '../../kernels'
+import type { Device } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import { pairReading, type ObjectiveTraits } from '../objectives'
+import { idRows } from '../id-rows'
 import { prepare, uploadAll, type RunFault, type Values } from '../runner'
 import { holes } from '../step'
 import { correctProgram, isDetecting } from './program'
@@ -69,7 +69,7 @@ export const openCorrector =
       const done: Correction[] = []
       for (let from = 0; from < rows.length; from += batch) {
         const part = rows.slice(from, from + batch)
-        const values = await uploadAll(device, rowArrays(part, batch, seq))()
+        const values = await uploadAll(device, idRows(part, batch, seq))()
         if (E.isLeft(values)) return values
         const out = await runner.right.run(new Map([...params, ...values.right]))()
         if (E.isLeft(out)) return out
@@ -103,23 +103,6 @@ export const openCorrector =
       dispose: runner.right.dispose,
     })
   }
-
-const rowArrays = (
-  rows: readonly Int32Array[],
-  B: number,
-  T: number,
-): readonly (readonly [string, HostArray, Aval])[] => {
-  const ids = new Int32Array(B * T)
-  const lengths = new Int32Array(B).fill(1) // unused rows hold one token: an all-masked softmax has no meaning
-  rows.forEach((row, b) => {
-    ids.set(row, b * T)
-    lengths[b] = row.length
-  })
-  return [
-    ['ids', ids, { dtype: 'i32', shape: [B, T] }],
-    ['lengths', lengths, { dtype: 'i32', shape: [B] }],
-  ]
-}
 
 const rowsOf = ({ tokenizer, seq }: CorrectorSpec, text: string): readonly Int32Array[] => {
   const ids = tokenizer.encode(text)

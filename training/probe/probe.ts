@@ -1,9 +1,10 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import { div, expandDims, input, iota, lt, mul, cast, reshape, sum, take, type Aval } from '../../core'
-import type { Device, HostArray, Program } from '../../kernels'
+import { div, expandDims, input, iota, lt, mul, cast, reshape, sum, take } from '../../core'
+import type { Device, Program } from '../../kernels'
 import { mainHidden, mainTable, parameterAvals, type PairConfig, type PairParams } from '../../models'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
+import { idRows } from '../id-rows'
 import { prepare, uploadAll, type RunFault, type Values } from '../runner'
 import { holes } from '../step'
 import { fitLinear } from './fit'
@@ -69,17 +70,7 @@ const featuresOf =
     const out = new Float64Array(examples.length * D)
     for (let from = 0; from < rows.length; from += B) {
       const part = rows.slice(from, from + B)
-      const ids = new Int32Array(B * T)
-      const lengths = new Int32Array(B).fill(1)
-      part.forEach((row, b) => {
-        ids.set(row, b * T)
-        lengths[b] = row.length
-      })
-      const arrays: readonly (readonly [string, HostArray, Aval])[] = [
-        ['ids', ids, { dtype: 'i32', shape: [B, T] }],
-        ['lengths', lengths, { dtype: 'i32', shape: [B] }],
-      ]
-      const values = await uploadAll(device, arrays)()
+      const values = await uploadAll(device, idRows(part, B, T))()
       if (E.isLeft(values)) return values
       const done = await runner.right.run(new Map([...params, ...values.right]))()
       if (E.isLeft(done)) return done

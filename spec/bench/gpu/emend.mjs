@@ -1,7 +1,7 @@
 import { cast, input, matmul } from 'emend/core'
 import { compile, layoutOf, webgpuDevice } from 'emend/kernels'
 import { initParameters, parameterAvals } from 'emend/models'
-import { batchAvals, forecaster, microBatchesAt, openTrainer, recipeOf, tNlrV5 } from 'emend/training'
+import { batchAvals, forecaster, microBatchesAt, openTrainer, packedBlocks, recipeOf, tNlrV5 } from 'emend/training'
 import { unwrap } from '../emend/open.mjs'
 import { timeCalls } from '../runner/measure.mjs'
 
@@ -41,17 +41,18 @@ const openProbe = async (device) => {
 }
 
 /** Blocks of ids without meaning. */
-const blocksOf = (count, seqLength, vocabSize) => ({
-  tokens: Int32Array.from({ length: count * seqLength }, (_, i) =>
-    i % seqLength === 0 ? 0 : 5 + ((Math.imul(i, 2654435761) >>> 8) % (vocabSize - 5)),
-  ),
-  count,
-  seqLength,
-  vocabSize,
-  specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
-  packedTokens: count * (seqLength - 1),
-  droppedTokens: 0,
-})
+const blocksOf = (count, seqLength, vocabSize) =>
+  packedBlocks({
+    tokens: Int32Array.from({ length: count * seqLength }, (_, i) =>
+      i % seqLength === 0 ? 0 : 5 + ((Math.imul(i, 2654435761) >>> 8) % (vocabSize - 5)),
+    ),
+    count,
+    seqLength,
+    vocabSize,
+    specials: { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 },
+    packedTokens: count * (seqLength - 1),
+    droppedTokens: 0,
+  })
 
 /** The step of a pair on the GPU: times of whole steps, losses, memory, and where `device` measures, milliseconds by kernel. */
 export const measureStep = async (device, { model, rows, batch, seq, precision, steps }) => {

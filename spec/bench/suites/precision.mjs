@@ -53,6 +53,10 @@ export const run = async ({ corpus: files, steps = 300, seeds = 3, svg }) => {
   const avals = batchAvals(batch, seq)
   const params = parameterAvals(model)
   const plain = tNlrV5(model)
+  const [train, evaluated] = [
+    unwrap(await corpus.train.sample(Infinity)()),
+    unwrap(await corpus.heldOut.sample(Infinity)()),
+  ]
   const batchOf = (blocks, seed, step) => batchAt(blocks, { batch, seed, step })
   const upload = async (data, seed) =>
     unwrap(await uploadAll(device, [...batchArrays(data, avals), ...seedArrays(seed)])())
@@ -70,7 +74,7 @@ export const run = async ({ corpus: files, steps = 300, seeds = 3, svg }) => {
   const heldOut = async (state) => {
     let sum = 0
     for (let i = 0; i < heldOutBatches; i++) {
-      const given = await upload(batchOf(corpus.heldOut, 1, i), 1)
+      const given = await upload(batchOf(evaluated, 1, i), 1)
       const out = unwrap(await evaluator.run(new Map([...parametersOf(state), ...given]))())
       const [log] = unwrap(await readAll(device, out)()).values()
       device.free([...out.values()])
@@ -97,7 +101,7 @@ export const run = async ({ corpus: files, steps = 300, seeds = 3, svg }) => {
       }
     }
     const runner = unwrap(await prepare(device, program)())
-    const given = await upload(batchOf(corpus.train, 1, steps), 1)
+    const given = await upload(batchOf(train, 1, steps), 1)
     const out = unwrap(await runner.run(new Map([...parametersOf(state), ...given]))())
     const read = [...unwrap(await readAll(device, out)())]
     device.free([...out.values(), ...given.values()])
@@ -136,7 +140,7 @@ export const run = async ({ corpus: files, steps = 300, seeds = 3, svg }) => {
       let state = unwrap(await trainer.start(first)())
       for (let step = 0; step < steps; step++) {
         const began = performance.now()
-        const taken = unwrap(await trainer.step(state, [batchOf(corpus.train, seed, step)])())
+        const taken = unwrap(await trainer.step(state, [batchOf(train, seed, step)])())
         stepMs.push(performance.now() - began)
         state = taken.state
         scale = taken.record.lossScale
