@@ -2,8 +2,17 @@ import type { Axis } from '../../../core'
 import type { Kernel } from '../../kernel'
 import type { Contraction, Operand } from '../contraction'
 import type { Rewriter } from '../rebuild'
-import { areSideBySide, declareFinish, declareFlush, declareRead, movesAlong, namesOf, otherReads } from './product'
-import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
+import {
+  areSideBySide,
+  declareFinish,
+  declareFlush,
+  declareRead,
+  movesAlong,
+  namesOf,
+  otherReads,
+  tileGrid,
+} from './product'
+import { ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
 
 /** Rows, columns and steps of k that a workgroup holds, and the rows and columns of them that one thread computes. */
 export interface TileShape {
@@ -40,7 +49,7 @@ export const emitMatmul = (
   sharing: Sharing = {},
   tile: TileShape = tileFor(product),
 ): WgslProgram => {
-  const { m, n, k, batch, axes } = product
+  const { m, n, k, axes } = product
   const shader = new ShaderText(kernel.inputs, kernel.output.dtype, sharing)
   const names = namesOf(product)
   const others = otherReads(product, sharing)
@@ -58,21 +67,14 @@ export const emitMatmul = (
     declareSide(kernel, shader, side, names, k, areSideBySide(4, side.operand, free, others))
   declareFinish(kernel, shader, product, names)
 
-  const tilesAcross = Math.ceil(n / tile.columns)
-  const tilesDown = Math.ceil(m / tile.rows)
-  const count = tilesAcross * tilesDown * batch
-  const { groups, number } = foldGroups(count, limits)
+  const grid = tileGrid(product, tile, limits)
   const quadsDown = tm / 4
   const quadsAcross = tn / 4
   const each = <T>(count: number, f: (i: number) => T): readonly T[] => Array.from({ length: count }, (_, i) => f(i))
   const rowsOfThread = each(tm, (r) => ({ quad: Math.floor(r / 4), lane: r % 4, name: r }))
 
   const lines: string[] = [
-    `let tile = ${number};`,
-    ...(groups[0] * groups[1] === count ? [] : [`if (tile >= ${count}) { return; }`]),
-    `let b = tile / ${tilesAcross * tilesDown};`,
-    `let row = ((tile / ${tilesAcross}) % ${tilesDown}) * ${tile.rows};`,
-    `let column = (tile % ${tilesAcross}) * ${tile.columns};`,
+    ...grid.lines,
     `let tx = i32(lane) % ${across};`,
     `let ty = i32(lane) / ${across};`,
     ...rowsOfThread.flatMap(({ name }) => each(quadsAcross, (q) => `var c${name}_${q} = vec4<f32>();`)),
@@ -123,7 +125,7 @@ export const emitMatmul = (
   })
   return shader.program(
     [threads, 1],
-    groups,
+    grid.groups,
     ['@builtin(workgroup_id) wg : vec3<u32>', '@builtin(local_invocation_index) lane : u32'],
     lines,
   )

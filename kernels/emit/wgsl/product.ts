@@ -5,8 +5,8 @@ import { partsOf, rewriter, type Rewriter } from '../rebuild'
 import { Levels, Scope } from '../scope'
 import { coordinates } from './flat'
 import { asStored, elementType, formats } from './memory'
-import type { ShaderText, Sharing } from './program'
-import { WgslValues } from './values'
+import { foldGroups, type ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
+import { WgslValues, type ValueContext } from './values'
 
 /** What all shaders of matrix products have in common. */
 
@@ -68,6 +68,20 @@ const checkPlace = (kernel: Kernel, slot: number, x: Index): void => {
     )
 }
 
+/** A function of `shader` that is printed as values: its text ends with `return`. */
+const declareFunction = (
+  shader: ShaderText,
+  head: string,
+  result: (values: WgslValues) => string,
+  load: ValueContext['load'] = () => '',
+): void => {
+  const scope = new Scope(0, undefined, 'v', 'let')
+  const levels = new Levels([])
+  const text = result(new WgslValues({ scope, levels, axis: (axis) => axis, load, acc: 'acc', uses: shader.uses }))
+  const lines = [...scope.lines[0]!, `return ${text};`]
+  shader.declare(`fn ${head} {\n${lines.map((l) => `  ${l}`).join('\n')}\n}`)
+}
+
 /** `readA(b, i, k)` or `readB(b, j, k)`: what `load` makes of the place of an operand's element. */
 export const declareRead = (
   kernel: Kernel,
@@ -78,26 +92,10 @@ export const declareRead = (
   type: string,
   load: (slot: number, place: string) => string,
 ): void => {
-  const scope = new Scope(0, undefined, 'v', 'let')
-  const values = new WgslValues({
-    scope,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: () => '',
-    acc: '',
-    uses: shader.uses,
-  })
   const place = names.index(index)
   checkPlace(kernel, slot, place)
-  const text = values.index(place)
-  shader.declare(
-    [
-      `fn read${name}(b : i32, ${name === 'A' ? 'i' : 'j'} : i32, k : i32) -> ${type} {`,
-      ...scope.lines[0]!.map((l) => `  ${l}`),
-      `  return ${load(slot, text)};`,
-      '}',
-    ].join('\n'),
-  )
+  const head = `read${name}(b : i32, ${name === 'A' ? 'i' : 'j'} : i32, k : i32) -> ${type}`
+  declareFunction(shader, head, (values) => load(slot, values.index(place)))
 }
 
 /** `place(b, i, j)`: where a product goes; `finish(b, i, j, acc)`: what the kernel makes of it. */
@@ -107,54 +105,42 @@ export const declareFinish = (
   { axes, epilogue }: Contraction,
   names: Rewriter,
 ): void => {
-  const scope = new Scope(0, undefined, 'v', 'let')
-  const values = new WgslValues({
-    scope,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: (slot, x, text) => {
+  const { dtype } = kernel.output
+  declareFunction(
+    shader,
+    `finish(b : i32, i : i32, j : i32, acc : f32) -> ${elementType(dtype)}`,
+    (values) => (epilogue === undefined ? 'acc' : asStored(epilogue, values.value(names.scalar(epilogue)), dtype)),
+    (slot, x, text) => {
       checkPlace(kernel, slot, x)
       return shader.load(slot, text)
     },
-    acc: 'acc',
-    uses: shader.uses,
-  })
-  const { dtype } = kernel.output
-  const result = epilogue === undefined ? 'acc' : asStored(epilogue, values.value(names.scalar(epilogue)), dtype)
-  shader.declare(
-    [
-      `fn finish(b : i32, i : i32, j : i32, acc : f32) -> ${elementType(dtype)} {`,
-      ...scope.lines[0]!.map((l) => `  ${l}`),
-      `  return ${result};`,
-      '}',
-    ].join('\n'),
   )
-  const own = new Scope(0, undefined, 'v', 'let')
-  const places = new WgslValues({
-    scope: own,
-    levels: new Levels([]),
-    axis: (axis) => axis,
-    load: () => '',
-    acc: '',
-    uses: shader.uses,
-  })
   const coords = axes.c.map((a) => (a.size > 1 ? axisIndex(a.name, a.size) : constIndex(0)))
-  const text = places.index(
-    names.index(
-      flatIndex(
-        coords,
-        axes.c.map((a) => a.size),
-      ),
-    ),
+  const sizes = axes.c.map((a) => a.size)
+  declareFunction(shader, 'place(b : i32, i : i32, j : i32) -> i32', (values) =>
+    values.index(names.index(flatIndex(coords, sizes))),
   )
-  shader.declare(
-    [
-      'fn place(b : i32, i : i32, j : i32) -> i32 {',
-      ...own.lines[0]!.map((l) => `  ${l}`),
-      `  return ${text};`,
-      '}',
-    ].join('\n'),
-  )
+}
+
+/** A workgroup for each tile of each batch entry: `b`, and `row` and `column` of the tile's first element, in lines of `main`. */
+export const tileGrid = (
+  { m, n, batch }: Contraction,
+  tile: { readonly rows: number; readonly columns: number },
+  limits: WgslLimits,
+): { readonly groups: WgslProgram['groups']; readonly lines: readonly string[] } => {
+  const [down, across] = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)]
+  const count = down * across * batch
+  const { groups, number } = foldGroups(count, limits)
+  return {
+    groups,
+    lines: [
+      `let tile = ${number};`,
+      ...(groups[0] * groups[1] === count ? [] : [`if (tile >= ${count}) { return; }`]),
+      `let b = tile / ${down * across};`,
+      `let row = ((tile / ${across}) % ${down}) * ${tile.rows};`,
+      `let column = (tile % ${across}) * ${tile.columns};`,
+    ],
+  }
 }
 
 /** The part of C that lies in workgroup memory at once. */

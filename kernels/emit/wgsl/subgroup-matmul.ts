@@ -3,8 +3,17 @@ import type { Kernel } from '../../kernel'
 import type { Contraction, Operand } from '../contraction'
 import type { Rewriter } from '../rebuild'
 import type { MatrixLimits, MatrixUnit } from './matrix-unit'
-import { areSideBySide, declareFinish, declareFlush, declareRead, movesAlong, namesOf, otherReads } from './product'
-import { foldGroups, ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
+import {
+  areSideBySide,
+  declareFinish,
+  declareFlush,
+  declareRead,
+  movesAlong,
+  namesOf,
+  otherReads,
+  tileGrid,
+} from './product'
+import { ShaderText, type Sharing, type WgslLimits, type WgslProgram } from './program'
 
 /** Rows, columns and steps of k that a workgroup holds, and how its subgroups share the rows and columns. */
 export interface MatrixTile {
@@ -61,7 +70,7 @@ export const emitSubgroupMatmul = (
   tile: MatrixTile,
   unit: MatrixUnit,
 ): WgslProgram => {
-  const { m, n, k, batch, axes } = product
+  const { m, n, k, axes } = product
   const shader = new ShaderText(kernel.inputs, kernel.output.dtype, sharing)
   const names = namesOf(product)
   const others = otherReads(product, sharing)
@@ -107,20 +116,13 @@ export const emitSubgroupMatmul = (
     staged: (at) => `stage[${at}]`,
   })
 
-  const tilesAcross = Math.ceil(n / tile.columns)
-  const tilesDown = Math.ceil(m / tile.rows)
-  const count = tilesAcross * tilesDown * batch
-  const { groups, number } = foldGroups(count, limits)
+  const grid = tileGrid(product, tile, limits)
   const each = <T>(count: number, f: (i: number) => T): readonly T[] => Array.from({ length: count }, (_, i) => f(i))
   const cells = each(high, (r) => each(wide, (c) => ({ r, c, name: `c${r}_${c}` }))).flat()
   const hasMore = k > tile.depth
   const lines: string[] = [
     ...unit.begin,
-    `let tile = ${number};`,
-    ...(groups[0] * groups[1] === count ? [] : [`if (tile >= ${count}) { return; }`]),
-    `let b = tile / ${tilesAcross * tilesDown};`,
-    `let row = ((tile / ${tilesAcross}) % ${tilesDown}) * ${tile.rows};`,
-    `let column = (tile % ${tilesAcross}) * ${tile.columns};`,
+    ...grid.lines,
     `let sy = subgroup / ${across};`,
     `let sx = subgroup % ${across};`,
     ...cells.map(({ name }) => `var ${name} = ${unit.zeros};`),
@@ -153,7 +155,7 @@ export const emitSubgroupMatmul = (
   })
   return shader.program(
     [threads, 1],
-    groups,
+    grid.groups,
     ['@builtin(workgroup_id) wg : vec3<u32>', '@builtin(local_invocation_index) lane : u32'],
     lines,
   )
