@@ -2,26 +2,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
-import { emend, jsonLines, workshop, type CliOptions } from './run-cli'
+import { emend, jsonLines, workshop, type CliOptions, type CliResult } from './run-cli'
 
-const { folder, text, config } = workshop()
-const run = (out: string, more: readonly string[], options: CliOptions = {}) =>
-  emend(
-    [
-      'pretrain',
-      '--json',
-      '--corpus',
-      text,
-      '--config',
-      config,
-      '--device',
-      'wasm',
-      '--out',
-      join(folder, out),
-      ...more,
-    ],
-    options,
-  )
+const { folder, pretrain } = workshop()
+const run = (out: string, more: readonly string[], options?: CliOptions): Promise<CliResult> =>
+  pretrain(out, ['--device', 'wasm', ...more], options)
 const evaluationsOf = (out: string) =>
   jsonLines(readFileSync(join(folder, out, 'held-out.jsonl'), 'utf8')).map(({ step, evaluation }) => ({
     step: step as number,

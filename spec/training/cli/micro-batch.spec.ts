@@ -4,12 +4,8 @@ import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
 import { emend, jsonLines, smallSettings, workshop, type CliResult } from './run-cli'
 
-const { folder, text, config } = workshop()
-const argsOf = (out: string, more: readonly string[]): readonly string[] => [
-  ...['pretrain', '--json', '--corpus', text, '--config', config, '--out', join(folder, out)],
-  ...more,
-]
-const run = (out: string, ...more: readonly string[]): Promise<CliResult> => emend(argsOf(out, more))
+const { folder, text, config, pretrain } = workshop()
+const run = (out: string, ...more: readonly string[]): Promise<CliResult> => pretrain(out, more)
 
 type Line = Readonly<Record<string, unknown>>
 const stepLines = ({ stdout }: CliResult): readonly Line[] => jsonLines(stdout).filter((line) => !('done' in line))
@@ -60,7 +56,7 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
   })
 
   test('killed, and resumed with another micro-batch and remat: the same run up to rounding', async () => {
-    await emend(argsOf('moved', ['--micro-batch', '1']), {
+    await pretrain('moved', ['--micro-batch', '1'], {
       watch: (stdout, child) => {
         if (stdout.includes('"step":8,')) child.kill('SIGKILL')
       },

@@ -4,21 +4,9 @@ import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
 import { emend, jsonLines, workshop, type CliResult } from './run-cli'
 
-const { folder, text, config } = workshop()
+const { folder, ...shop } = workshop()
 const pretrain = (out: string, ...more: readonly string[]): Promise<CliResult> =>
-  emend([
-    'pretrain',
-    '--json',
-    '--corpus',
-    text,
-    '--config',
-    config,
-    '--device',
-    'wasm',
-    '--out',
-    join(folder, out),
-    ...more,
-  ])
+  shop.pretrain(out, ['--device', 'wasm', ...more])
 
 describe('training/cli: positions, sharing, init', (test) => {
   for (const [positions, sharing, init] of [

@@ -6,9 +6,8 @@ import { emend, jsonLines, smallSettings, workshop, type CliResult } from './run
 
 // spec: long
 
-const { folder, text, config } = workshop()
-const run = (out: string, ...more: readonly string[]): Promise<CliResult> =>
-  emend(['pretrain', '--json', '--corpus', text, '--config', config, '--out', join(folder, out), ...more])
+const { folder, text, config, pretrain } = workshop()
+const run = (out: string, ...more: readonly string[]): Promise<CliResult> => pretrain(out, more)
 
 /** A line without what depends on the clock or the folder. */
 const timeless = ({
@@ -110,14 +109,11 @@ describe('training/cli: pretrain', (test) => {
   for (const killedAt of [4, 6, 8])
     test(`killed after step ${killedAt} and resumed: bit for bit the uninterrupted run`, async () => {
       const out = `killed-${killedAt}`
-      const killed = await emend(
-        ['pretrain', '--json', '--corpus', text, '--config', config, '--out', join(folder, out)],
-        {
-          watch: (stdout, child) => {
-            if (stdout.includes(`"step":${killedAt},`)) child.kill('SIGKILL')
-          },
+      const killed = await pretrain(out, [], {
+        watch: (stdout, child) => {
+          if (stdout.includes(`"step":${killedAt},`)) child.kill('SIGKILL')
         },
-      )
+      })
       assert.is(killed.code, null)
       const resumed = await run(out, '--resume')
       assert.is(resumed.code, 0, resumed.stderr)

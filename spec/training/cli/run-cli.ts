@@ -75,13 +75,23 @@ export const smallSettings = {
   device: 'gpujs:webasm',
 } as const
 
+export interface Workshop {
+  readonly folder: string
+  readonly text: string
+  readonly config: string
+  /** Pretrains on the text by the config, with --json, into a folder of the workshop. */
+  readonly pretrain: (out: string, more?: readonly string[], options?: CliOptions) => Promise<CliResult>
+}
+
 /** A folder with `text.txt` and `small.json`. */
-export const workshop = (): { readonly folder: string; readonly text: string; readonly config: string } => {
+export const workshop = (): Workshop => {
   const folder = temporary()
   const [text, config] = [join(folder, 'text.txt'), join(folder, 'small.json')]
   writeFileSync(text, plainText(400))
   writeFileSync(config, JSON.stringify(smallSettings))
-  return { folder, text, config }
+  const pretrain: Workshop['pretrain'] = (out, more = [], options = {}) =>
+    emend(['pretrain', '--json', '--corpus', text, '--config', config, '--out', join(folder, out), ...more], options)
+  return { folder, text, config, pretrain }
 }
 
 export const jsonLines = (stdout: string): readonly Readonly<Record<string, unknown>>[] =>

@@ -2,12 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
-import { emend, workshop } from './run-cli'
+import { workshop } from './run-cli'
 
-const { folder, text, config } = workshop()
+const { folder, pretrain } = workshop()
 const out = join(folder, 'run')
-const run = (...more: readonly string[]) =>
-  emend(['pretrain', '--corpus', text, '--config', config, '--device', 'wasm', '--out', out, '--tensorboard', ...more])
+const run = () => pretrain('run', ['--device', 'wasm', '--tensorboard'])
 const eventFiles = (at: string): readonly string[] =>
   readdirSync(at).filter((name) => name.startsWith('events.out.tfevents.'))
 
