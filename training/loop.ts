@@ -6,7 +6,7 @@ import type { Device, DeviceFault, HostArray } from '../kernels'
 import type { PretrainBatch } from './data/batch'
 import type { GradientTransformation, Schedule } from './optim'
 import { prepare, readAll, uploadAll, type RunFault, type Runner, type Values } from './runner'
-import type { LossFn } from './objectives'
+import type { LossFn, PretrainInputs } from './objectives'
 import { initialState, residentAvals, stepPrograms } from './step'
 import type { PlannedProgram } from './step-cost'
 import { prepareStep, runStep, type ReadyProgram } from './step-runner'
@@ -35,9 +35,9 @@ export interface StepRecord {
   readonly metrics: { readonly [name: string]: number }
 }
 
-export interface TrainerSpec<P extends ExprTree = ExprTree> {
+export interface TrainerSpec<P extends ExprTree = ExprTree, B = PretrainInputs> {
   readonly device: Device
-  readonly loss: LossFn<P>
+  readonly loss: LossFn<P, B>
   readonly optimizer: GradientTransformation
   readonly schedule: Schedule
   readonly params: Tree<Aval>
@@ -65,8 +65,8 @@ export interface StepLogged {
   readonly isExhausted: boolean
 }
 
-/** A compiled training step on a device, and the ways into and out of its state. */
-export interface Trainer {
+/** A compiled training step on a device, and the ways into and out of its state. It takes batches `H` of host arrays, by the names of its `batch`. */
+export interface Trainer<H extends object = PretrainBatch> {
   /** What a step runs, in order, and how long each of its kernels took so far, where the device measures. */
   readonly programs: readonly (PlannedProgram & Pick<Runner, 'timings'>)[]
   /** Fresh parameters, and the optimizer's first state made on the device. */
@@ -77,9 +77,9 @@ export interface Trainer {
    * One step; the old state is given up. Its micro-batches hold the counts of the whole batch, and each is asked for when it is computed.
    * throws  RangeError if they are not as many as the trainer's: the caller's fault
    */
-  readonly step: (state: RunState, microBatches: Iterable<PretrainBatch>) => TE.TaskEither<RunFault, StepTaken>
+  readonly step: (state: RunState, microBatches: Iterable<H>) => TE.TaskEither<RunFault, StepTaken>
   /** The same without waiting for the log: another step may follow before it is there. */
-  readonly submit: (state: RunState, microBatches: Iterable<PretrainBatch>) => TE.TaskEither<RunFault, StepSubmitted>
+  readonly submit: (state: RunState, microBatches: Iterable<H>) => TE.TaskEither<RunFault, StepSubmitted>
   /** Parameters and optimizer state as host arrays, by name. */
   readonly read: (state: RunState) => TE.TaskEither<RunFault, ReadonlyMap<string, HostArray>>
   readonly avals: ReadonlyMap<string, Aval>
@@ -87,7 +87,9 @@ export interface Trainer {
 }
 
 export const openTrainer =
-  <P extends ExprTree>(spec: TrainerSpec<P>): TE.TaskEither<RunFault, Trainer> =>
+  <P extends ExprTree, B = PretrainInputs, H extends object = PretrainBatch>(
+    spec: TrainerSpec<P, B>,
+  ): TE.TaskEither<RunFault, Trainer<H>> =>
   async () => {
     const { device, optimizer, params } = spec
     const built = builtOr(() => stepPrograms(spec, spec.microBatches ?? 1))
@@ -101,8 +103,8 @@ export const openTrainer =
         device,
         [...arrays].map(([name, data]) => [name, data, avals.get(name)!] as const),
       )
-    const submit = submitter(spec, programs.right, logged)
-    return E.right<RunFault, Trainer>({
+    const submit = submitter<H>(spec, programs.right, logged)
+    return E.right<RunFault, Trainer<H>>({
       programs: programs.right.map(({ runner, ...program }) => ({
         ...program,
         plan: runner.plan,
@@ -138,11 +140,11 @@ export const openTrainer =
     })
   }
 
-const submitter = (
+const submitter = <H extends object>(
   spec: Omit<TrainerSpec, 'loss'>,
   programs: readonly ReadyProgram[],
   logged: readonly string[],
-): Trainer['submit'] => {
+): Trainer<H>['submit'] => {
   /** When the last log came: steps that overlap share no time. */
   let last = 0
   return (state, microBatches) => async () => {

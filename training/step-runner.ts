@@ -2,7 +2,6 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { Aval } from '../core'
 import type { Device, HostArray, Resident } from '../kernels'
-import type { PretrainBatch } from './data/batch'
 import { prepare, uploadAll, type RunFault, type Runner, type Values } from './runner'
 import type { StepProgram } from './step'
 
@@ -12,11 +11,11 @@ export const seedArrays = (seed: number): readonly (readonly [string, HostArray,
 ]
 
 /** The fields of a batch that a program reads, with their avals. */
-export const batchArrays = (
-  batch: PretrainBatch,
+export const batchArrays = <H extends object>(
+  batch: H,
   avals: { readonly [name: string]: Aval },
 ): readonly (readonly [string, HostArray, Aval])[] =>
-  Object.entries(avals).map(([name, aval]) => [`batch/${name}`, batch[name as keyof PretrainBatch], aval])
+  Object.entries(avals).map(([name, aval]) => [`batch/${name}`, batch[name as keyof H] as HostArray, aval])
 
 /** A program of a step, compiled for a device. */
 export interface ReadyProgram extends Omit<StepProgram, 'program'> {
@@ -51,18 +50,18 @@ export interface StepRunSpec {
  * throws  RangeError if there are fewer or more micro-batches than the programs take: the caller's fault
  */
 export const runStep =
-  (
+  <H extends object>(
     { device, batch, seed }: StepRunSpec,
     programs: readonly ReadyProgram[],
     before: Values,
-    microBatches: Iterable<PretrainBatch>,
+    microBatches: Iterable<H>,
   ): TE.TaskEither<RunFault, Map<string, Resident>> =>
   async () => {
     const values = new Map(before)
     const wanted = programs.reduce((n, { times, takesBatch }) => n + (takesBatch ? times : 0), 0)
     const given = microBatches[Symbol.iterator]()
     let taken = 0
-    const take = (): PretrainBatch => {
+    const take = (): H => {
       const next = given.next()
       if (next.done === true) throw new RangeError(`step: expected ${wanted} micro-batches, got ${taken}`)
       taken += 1

@@ -28,8 +28,8 @@ import type { Program } from '../kernels'
 import type { LossFn, PretrainInputs } from './objectives'
 import { globalNorm, type GradientTransformation } from './optim'
 
-export interface StepSpec<P extends ExprTree = ExprTree> {
-  readonly loss: LossFn<P>
+export interface StepSpec<P extends ExprTree = ExprTree, B = PretrainInputs> {
+  readonly loss: LossFn<P, B>
   readonly optimizer: GradientTransformation
   readonly params: Tree<Aval>
   /** Of the rows that are computed at once. */
@@ -81,16 +81,16 @@ interface Held<P extends ExprTree> {
   readonly scale: Expr | undefined
 }
 
-const heldBy = <P extends ExprTree>({ optimizer, params }: StepSpec<P>): Held<P> => {
+const heldBy = <P extends ExprTree>({ optimizer, params }: Pick<StepSpec<P>, 'optimizer' | 'params'>): Held<P> => {
   const state = holes('optimizer', stateAvals(optimizer, params))
   return { params: holes('params', params) as P, state, scale: optimizer.lossScale?.(state) }
 }
 
 /** First part of a step: the gradient of the loss on some rows, times the loss scale, and what is logged of the loss. */
-const gradientPart = <P extends ExprTree>(
-  loss: LossFn<P>,
+const gradientPart = <P extends ExprTree, B>(
+  loss: LossFn<P, B>,
   { params, scale }: Held<P>,
-  data: PretrainInputs,
+  data: B,
 ): { readonly scaled: P; readonly metrics: Metrics } => {
   const { grads, aux } = valueAndGradAux((q: P) => {
     const { loss: value, metrics } = loss(q, data, runKey())
@@ -135,10 +135,10 @@ const seedNames = ['seed/lo', 'seed/hi']
  * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss, the gradient's global norm, and what a loss scale does. All inputs
  * are donated.
  */
-export const trainStep = <P extends ExprTree>(spec: StepSpec<P>): LoggedProgram => {
-  const held = heldBy(spec)
-  const data = holes('batch', spec.batch) as PretrainInputs
-  const { scaled, metrics } = gradientPart(spec.loss, held, data)
+export const trainStep = <P extends ExprTree, B = PretrainInputs>(spec: StepSpec<P, B>): LoggedProgram => {
+  const held = heldBy<P>(spec)
+  const data = holes('batch', spec.batch)
+  const { scaled, metrics } = gradientPart(spec.loss, held, data as B)
   const { outputs, logged } = updatePart(spec.optimizer, held, scaled, metrics)
   return { program: { outputs, donated: [...namesOf(held.params, held.state, data), ...seedNames] }, logged }
 }
@@ -163,14 +163,17 @@ export interface StepPrograms {
  * once up to the order of summation, since losses and metrics are sums over counts of the whole batch (see PretrainInputs).
  * throws  ShapeError from the loss or the optimizer
  */
-export const stepPrograms = <P extends ExprTree>(spec: StepSpec<P>, microBatches: number): StepPrograms => {
+export const stepPrograms = <P extends ExprTree, B = PretrainInputs>(
+  spec: StepSpec<P, B>,
+  microBatches: number,
+): StepPrograms => {
   if (microBatches === 1) {
     const { program, logged } = trainStep(spec)
     return { programs: [{ name: 'step', program, times: 1, takesBatch: true }], logged }
   }
-  const held = heldBy(spec)
-  const data = holes('batch', spec.batch) as PretrainInputs
-  const { scaled, metrics } = gradientPart(spec.loss, held, data)
+  const held = heldBy<P>(spec)
+  const data = holes('batch', spec.batch)
+  const { scaled, metrics } = gradientPart(spec.loss, held, data as B)
   const { value: terms, logged: summed } = logOf(metrics)
   const gradients = holes('gradients', avalsOf(scaled)) as P
   const partial = holes('partial', terms.aval) as Expr
@@ -203,13 +206,13 @@ export const stepPrograms = <P extends ExprTree>(spec: StepSpec<P>, microBatches
 }
 
 /** The loss and its metrics without a gradient, for held-out text. Parameters are not donated. */
-export const evalStep = <P extends ExprTree>({
+export const evalStep = <P extends ExprTree, B = PretrainInputs>({
   loss,
   params,
   batch,
-}: Omit<StepSpec<P>, 'optimizer'>): LoggedProgram => {
-  const data = holes('batch', batch) as PretrainInputs
-  const parts = loss(holes('params', params) as P, data, runKey())
+}: Omit<StepSpec<P, B>, 'optimizer'>): LoggedProgram => {
+  const data = holes('batch', batch)
+  const parts = loss(holes('params', params) as P, data as B, runKey())
   const { value: log, logged } = logOf({ ...parts.metrics, loss: parts.loss })
   return {
     program: {

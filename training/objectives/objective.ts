@@ -29,7 +29,7 @@ export type PretrainInputs = {
 }
 
 /** A loss over parameters and a batch. The key is the run's; draws are numbered by the examples' global numbers. */
-export type LossFn<P extends ExprTree = ExprTree> = (params: P, batch: PretrainInputs, key: Key) => LossParts
+export type LossFn<P extends ExprTree = ExprTree, B = PretrainInputs> = (params: P, batch: B, key: Key) => LossParts
 
 /** What an objective says of itself beside its loss; all may be left out. */
 export interface ObjectiveTraits {
