@@ -1,18 +1,21 @@
-import { hashText, leavesOf, sizeOf, threefry2x32 } from '../core'
+import { hashText, leavesOf, sizeOf, threefry2x32, type Tree } from '../core'
 import type { PairConfig } from './config'
 import { parameterSpecs, type HeadSpecs, type ParameterSpec } from './parameters'
 
-/**
- * First values of all parameters by path, on the host: N(mean, std²), biases 0, norm weights 1 (recipe 1.10). A function of
- * (seed, path) alone, so adding a parameter changes no other.
- */
+/** First values of all parameters of a pair: see initValues. */
 export const initParameters = (
   config: PairConfig,
   seed: number,
   own?: readonly HeadSpecs[],
-): ReadonlyMap<string, Float32Array> =>
+): ReadonlyMap<string, Float32Array> => initValues(parameterSpecs(config, own), seed)
+
+/**
+ * First values of a tree of parameters by path, on the host: N(mean, std²), biases 0, norm weights 1 (recipe 1.10). A function of
+ * (seed, path) alone, so adding a parameter changes no other.
+ */
+export const initValues = (specs: Tree<ParameterSpec>, seed: number): ReadonlyMap<string, Float32Array> =>
   new Map(
-    leavesOf<ParameterSpec>(parameterSpecs(config, own)).map(([path, { aval, init }]) => {
+    leavesOf<ParameterSpec>(specs).map(([path, { aval, init }]) => {
       const size = sizeOf(aval.shape)
       if (typeof init === 'object') {
         const { std, mean, last } = init

@@ -11,11 +11,14 @@ export type PairParams = {
   readonly head: HeadParams
 }
 
+/** The main model's part of a pair: its encoder, and the token table, which may be the auxiliary's too. */
+export type MainParams = Pick<PairParams, 'embedding' | 'main'>
+
 /** The auxiliary's token table, which is its output projection too: f32[V, D]. */
 export const auxiliaryTable = (p: PairParams): Expr => p.aux.embedding.token ?? p.embedding.token
 
 /** The main model's: the same; or, for gdes, the same without gradient plus its own difference. f32[V, D]. */
-export const mainTable = (p: PairParams): Expr =>
+export const mainTable = (p: MainParams): Expr =>
   p.main.embedding.difference === undefined
     ? p.embedding.token
     : add(stopGradient(p.embedding.token), p.main.embedding.difference)
@@ -60,7 +63,7 @@ export const auxiliaryLogits = (
   })
 
 /** Last hidden states of the main model on embedded tokens: f32[B, T, D]. */
-export const mainHidden = (config: PairModel, p: PairParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
+export const mainHidden = (config: PairModel, p: MainParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
   scope('main', () => encoder(config, p.main, embedded, d, isToken))
 
 /** What the main model says of a text: the logit that each token is the original, and its own logits at given places. */

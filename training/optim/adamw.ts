@@ -1,6 +1,7 @@
 import type { ExprTree } from '../../core'
 import { scaleByAdam, type AdamConfig } from './adam'
 import type { GradientTransformation, Schedule } from './base'
+import { scaleByPath } from './by-path'
 import { chain } from './chain'
 import { addDecayedWeights, clipByGlobalNorm, scaleByLearningRate } from './transforms'
 
@@ -9,6 +10,8 @@ export interface AdamWConfig extends AdamConfig {
   /** Greatest global norm of the gradient; 0 turns clipping off. */
   readonly clipNorm: number
   readonly rate: Schedule
+  /** What a parameter's learning rate is multiplied by, by path. Default: 1 for all. */
+  readonly rateFactor?: (path: string) => number
 }
 
 /** Clipping, Adam, decoupled decay, learning rate: the recipe's optimizer (recipe 3.1). */
@@ -16,11 +19,13 @@ export const adamW = ({
   weightDecay,
   clipNorm,
   rate,
+  rateFactor,
   ...adam
 }: AdamWConfig): GradientTransformation<{ readonly [name: string]: ExprTree }> =>
   chain({
     ...(clipNorm > 0 ? { clip: clipByGlobalNorm(clipNorm) } : {}),
     adam: scaleByAdam(adam),
     decay: addDecayedWeights(weightDecay),
+    ...(rateFactor === undefined ? {} : { layers: scaleByPath(rateFactor) }),
     rate: scaleByLearningRate(rate),
   })

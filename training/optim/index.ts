@@ -1,6 +1,7 @@
 export { scaleByAdam, type AdamConfig, type AdamState } from './adam'
 export { adamW, type AdamWConfig } from './adamw'
 export type { GradientTransformation, Schedule, Update } from './base'
+export { resting, scaleByPath } from './by-path'
 export { chain } from './chain'
 export { partly } from './partly'
 export { constantRate, linearWarmupDecay } from './schedule'
