@@ -1,4 +1,4 @@
-import { foldIn, mapExprs, scope, stopGradient, type Expr, type Key } from '../../core'
+import { foldIn, mapExprs, reshape, scope, stopGradient, type Expr, type Key } from '../../core'
 import {
   auxiliaryLogits,
   clmLogits,
@@ -12,7 +12,7 @@ import {
   type PairParams,
 } from '../../models'
 import { defineObjective, type Objective, type PretrainInputs } from './objective'
-import { correctiveReading, detectionReading, maskedReading } from './reading'
+import { copyReading, correctiveReading, detectionReading, maskedReading } from './reading'
 import {
   passDropout,
   readReplaced,
@@ -22,7 +22,7 @@ import {
   type ReadText,
 } from './replaced-text'
 import { detectionWeight } from './t-nlrv5'
-import { batchKey, detectionLoss, maskedCrossEntropy, weightedSum, type Term } from './terms'
+import { allTokensLoss, batchKey, detectionLoss, maskedCrossEntropy, weightedSum, type Term } from './terms'
 
 /** T-NLRv5's objective with one part taken out or put another way: what does that part do? */
 
@@ -88,6 +88,29 @@ export const replaceMlm = defineObjective(
     const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
     return weightedSum(
       { mlm: mlmTerm(auxiliary, batch), clm: { weight: 1, of: () => maskedCrossEntropy(logits, batch) } },
+      { replaced: replacedShare(corrupted, batch) },
+    )
+  },
+)
+
+/**
+ * ELECTRA's "All-Tokens MLM" (the same §3.4): on such a text the main model says what stood at every place, by copying the token there or by its
+ * masked LM's head, the detection head being the gate between them. The paper does not say how it weighs the two losses; ours: alike, each
+ * a mean. Logits of every token are B T V numbers, and their gradient as many again: --micro-batch bounds them.
+ */
+export const allTokensMlm = defineObjective(
+  { heads: [mainMlmHead], reading: copyReading },
+  (config) => (params, batch, key) => {
+    const auxiliary = plainAuxiliary(config, params, batch)
+    const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
+    const rows = reshape(hidden, [-1, config.hidden]) // [B*T, D]
+    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
+    const gate = scope('main', () => rtdLogits(params.head.rtd, hidden))
+    return weightedSum(
+      {
+        mlm: mlmTerm(auxiliary, batch),
+        allTokens: { weight: 1, of: () => allTokensLoss(logits, gate, corrupted.isOriginal, batch) },
+      },
       { replaced: replacedShare(corrupted, batch) },
     )
   },

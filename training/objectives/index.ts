@@ -1,4 +1,13 @@
-export { clmOnly, evalPassAux, frozenAux, randomReplace, replaceMlm, rtdOnly, trainPassAux } from './ablations'
+export {
+  allTokensMlm,
+  clmOnly,
+  evalPassAux,
+  frozenAux,
+  randomReplace,
+  replaceMlm,
+  rtdOnly,
+  trainPassAux,
+} from './ablations'
 export { cocoLm, cocoLmCopy, contrastWeight } from './coco-lm'
 export { contrastLoss, cropped, cropShare, cropVectors, textVectors } from './contrast'
 export { corrupt, embedCorrupted, type Corrupted } from './corrupt'

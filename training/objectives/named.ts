@@ -1,5 +1,14 @@
 import type { PairParams } from '../../models'
-import { clmOnly, evalPassAux, frozenAux, randomReplace, replaceMlm, rtdOnly, trainPassAux } from './ablations'
+import {
+  allTokensMlm,
+  clmOnly,
+  evalPassAux,
+  frozenAux,
+  randomReplace,
+  replaceMlm,
+  rtdOnly,
+  trainPassAux,
+} from './ablations'
 import { cocoLm, cocoLmCopy } from './coco-lm'
 import { electra } from './electra'
 import { mlm, mlmOnly } from './mlm'
@@ -17,6 +26,7 @@ export const objectives: Readonly<Record<string, Objective<PairParams>>> = {
   'rtd-only': rtdOnly,
   'clm-only': clmOnly,
   'replace-mlm': replaceMlm,
+  'all-tokens-mlm': allTokensMlm,
   'random-replace': randomReplace,
   'frozen-aux': frozenAux,
   'eval-pass-aux': evalPassAux,

@@ -1,4 +1,4 @@
-import { eq, expandDims, iota, logSumExp, neg, pick, reshape, sub, where, type Expr } from '../../core'
+import { add, eq, expandDims, iota, logSumExp, neg, pick, reshape, softplus, sub, where, type Expr } from '../../core'
 import {
   clmLogits,
   electraHead,
@@ -37,26 +37,37 @@ export const electraReading: Reading = {
   original: (params, hidden) => neg(electraLogits(electraHead.of(params), hidden)),
 }
 
-/**
- * A language model alone: a token is as original as it is likely in its place, logit(p) = ln p - ln(1 - p). It was not trained for that; a
- * figure to compare detectors by.
- */
-const languageReading = (language: Language): Reading => ({
-  language,
-  original: (params, hidden, ids) => {
+/** How likely each token is in its place: ln p - ln(1 - p). */
+const likelihood =
+  (language: Language): NonNullable<Reading['original']> =>
+  (params, hidden, ids) => {
     const [B, T, D] = hidden.aval.shape as readonly [number, number, number]
     const logits = language(params, reshape(hidden, [B * T, D])) // [B*T, V]
     const here = reshape(ids, [B * T])
     const others = where(eq(iota(logits.aval.shape), expandDims(here, 1)), -Infinity, logits)
     return reshape(sub(pick(logits, here), logSumExp(others)), [B, T])
-  },
-})
+  }
+
+/** A language model alone: a token is as original as it is likely. It was not trained for that; a figure to compare detectors by. */
+const languageReading = (language: Language): Reading => ({ language, original: likelihood(language) })
 
 /** By the corrective head. */
 export const correctiveReading: Reading = languageReading(correctiveLanguage)
 
 /** By the main model's masked LM head. */
 export const maskedReading: Reading = languageReading(maskedLanguage)
+
+/**
+ * By a language model beside a gate that copies: the token there has D + (1 - D) p of the mixture, D = σ(s). From the language model's own
+ * g = ln p - ln(1 - p), the logit of that is g + ln(1 + e^s (1 + e^-g)).
+ */
+export const copyReading: Reading = {
+  language: maskedLanguage,
+  original: (params, hidden, ids) => {
+    const g = likelihood(maskedLanguage)(params, hidden, ids)
+    return add(g, softplus(add(rtdLogits(params.head.rtd, hidden), softplus(neg(g)))))
+  },
+}
 
 /** No main model is trained. */
 export const noReading: Reading = {}

@@ -35,14 +35,14 @@ export const maskedCrossEntropy = (logits: Expr, batch: PretrainInputs): Expr =>
 
 /** Mean binary cross-entropy of "this token is the original" over all tokens, in nats a token (recipe 2.3). */
 export const detectionLoss = (original: Expr, isOriginal: Expr, batch: PretrainInputs): Expr =>
-  div(sum(binaryCrossEntropy(original, cast(isOriginal, 'f32'))), batch.tokenCount)
+  perToken(binaryCrossEntropy(original, cast(isOriginal, 'f32')), batch)
 
 /**
  * The same of "this token was replaced": ELECTRA's polarity (Clark et al. 2020, arXiv:2003.10555, §2). replaced f32[B, T], logits. Equal to
  * `detectionLoss` of their negatives, since -ln(1 - σ(x)) = -ln σ(-x).
  */
 export const replacementLoss = (replaced: Expr, isOriginal: Expr, batch: PretrainInputs): Expr =>
-  div(sum(binaryCrossEntropy(replaced, cast(not(isOriginal), 'f32'))), batch.tokenCount)
+  perToken(binaryCrossEntropy(replaced, cast(not(isOriginal), 'f32')), batch)
 
 /**
  * Corrective LM as COCO-LM's authors posted it (their criterion, microsoft/COCO-LM issue 2):
@@ -62,11 +62,25 @@ export const correctiveLoss = (logits: Expr, original: Expr, batch: PretrainInpu
  */
 export const copyLoss = (logits: Expr, original: Expr, isOriginal: Expr, batch: PretrainInputs): Expr => {
   const n = logits.aval.shape[0]!
-  const s = stopGradient(maskedOf(original, batch))
   const isCopy = gt(maskedOf(cast(isOriginal, 'f32'), batch), 0.5)
-  const [copied, made] = [logSigmoid(s), sub(logSigmoid(neg(s)), crossEntropy(logits, reshape(batch.targets, [n])))]
+  const nats = crossEntropy(logits, reshape(batch.targets, [n]))
+  return perMask(copyOrMake(stopGradient(maskedOf(original, batch)), nats, isCopy), batch)
+}
+
+/**
+ * All-tokens MLM with a copy mechanism (Clark et al. 2020, arXiv:2003.10555, §3.4): `copyLoss` at every token instead of the masked ones, in
+ * nats a token, and the gate s learns from it: Σ -ln(1(x_R = x) σ(s) + (1 - σ(s)) p_LM(x)) / tokens. logits f32[B*T, V], gate f32[B, T] -> f32[].
+ */
+export const allTokensLoss = (logits: Expr, gate: Expr, isOriginal: Expr, batch: PretrainInputs): Expr => {
+  const nats = crossEntropy(logits, reshape(batch.tokens, [logits.aval.shape[0]!]))
+  return perToken(copyOrMake(gate, reshape(nats, gate.aval.shape), isOriginal), batch)
+}
+
+/** -ln(1(isCopy) σ(s) + (1 - σ(s)) e^-nats), element by element, from logarithms. */
+const copyOrMake = (s: Expr, nats: Expr, isCopy: Expr): Expr => {
+  const [copied, made] = [logSigmoid(s), sub(logSigmoid(neg(s)), nats)]
   const either = add(copied, softplus(sub(made, copied))) // ln(e^copied + e^made)
-  return perMask(neg(where(isCopy, either, made)), batch)
+  return neg(where(isCopy, either, made))
 }
 
 /** Scores f32[B, T] at the masked places: f32[B*K]. */
@@ -78,6 +92,9 @@ const maskedOf = (scores: Expr, batch: PretrainInputs): Expr => {
 /** Σ weight · x / Σ weight over all masked places of the global batch. x f32[B*K] -> f32[]. */
 const perMask = (x: Expr, batch: PretrainInputs): Expr =>
   div(sum(mul(x, reshape(batch.weights, [x.aval.shape[0]!]))), batch.maskCount)
+
+/** Σ x / tokens over all tokens of the global batch. x f32[B, T] -> f32[]. */
+export const perToken = (x: Expr, batch: PretrainInputs): Expr => div(sum(x), batch.tokenCount)
 
 /** The key of a batch: draws numbered by the global number of each example. */
 export const batchKey = (key: Key, batch: PretrainInputs): Key =>

@@ -17,6 +17,7 @@ const knownMetrics: Readonly<Record<string, readonly [name: string, unit: string
   mlm: ['MLM loss, auxiliary', 'nats per masked token'],
   clm: ['CLM loss, main model', 'nats per masked token'],
   rtd: ['Detection loss', 'nats per token'],
+  allTokens: ['Loss of all tokens, main model', 'nats per token'],
 }
 
 const rowsOf = (report: RunReport): readonly Row[] => {

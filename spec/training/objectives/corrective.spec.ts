@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { evaluateOne, ops, type DType, type Expr } from '../../../core'
 import { grad } from '../../../autodiff'
 import {
+  allTokensLoss,
   copyLoss,
   correctiveLoss,
   detectionLoss,
@@ -83,6 +84,19 @@ const slotsOf = (s: Specimen) =>
     return { weight, p: sigma(s.scores[at]!), q, isOriginal: s.original[at] === 1 }
   })
 
+/** A specimen whose slots are its tokens, in order. */
+const everyToken = (s: Specimen): Specimen => {
+  const places = s.scores.map((_, i) => i)
+  return {
+    ...s,
+    K: s.T,
+    logits: places.flatMap((i) => Array.from({ length: s.V }, (_, v) => s.logits[(i * s.V + v) % s.logits.length]!)),
+    positions: places.map((i) => i % s.T),
+    targets: places.map((i) => s.targets[i % s.targets.length]!),
+    weights: places.map(() => 1),
+  }
+}
+
 /** Σ weight · f / |M|. */
 const byHand = (s: Specimen, f: (slot: { p: number; q: number; isOriginal: boolean }) => number): number =>
   slotsOf(s).reduce((sum, slot) => sum + (slot.weight * f(slot)) / maskCountOf(s), 0)
@@ -112,6 +126,21 @@ describe('training/objectives/corrective', (test) => {
     check((s) => {
       const { batch, logits, scores, isOriginal } = exprsOf(s)
       close(valueOf(copyLoss(logits, scores, isOriginal, batch)), paper(s))
+    }))
+
+  test('all tokens: Σ -ln(1(x_R = x) σ(s) + (1 - σ(s)) p_LM(x)) over every token, by their count; the gate learns from it', () =>
+    check((drawn) => {
+      const s = everyToken(drawn)
+      const { logits, scores, isOriginal } = exprsOf(s)
+      const batch = { ...inputsOf(s), tokens: array(s.targets, 'i32', s.B, s.T) }
+      const want = slotsOf(s).map(({ p, q, isOriginal: kept }) => (kept ? p : 0) + (1 - p) * q)
+      const loss = (x: Expr): Expr => allTokensLoss(logits, x, isOriginal, batch)
+      close(valueOf(loss(scores)), want.reduce((sum, x) => sum - Math.log(x), 0) / want.length)
+      // -d ln((kept) p + (1 - p) q) / ds = (q - kept) p (1 - p) / (...)
+      const slopes = slotsOf(s).map(
+        ({ p, q, isOriginal: kept }, i) => ((q - (kept ? 1 : 0)) * p * (1 - p)) / want[i]! / want.length,
+      )
+      assertClose(evaluateOne(grad(loss)(scores)), slopes, { tolerance: 1e-10 })
     }))
 
   test('control: weighted by the probability of "original" instead, it is another number', () => {
@@ -224,6 +253,9 @@ describe('training/objectives/corrective', (test) => {
     )
     const { batch, isOriginal } = formsAt(2)
     checkGradients((x) => replacementLoss(x, isOriginal, batch), open, throughout)
+    const text = { ...batch, tokens: array([0, 1, 1], 'i32', 1, 3) }
+    const all = { logits: { shape: [3, 'V'] }, scores: { shape: [1, 3] } }
+    checkGradients((z, x) => allTokensLoss(z, x, isOriginal, text), all, { ...throughout, sizes })
   })
 
   test('control: left free to move, the weight is found not to follow the loss', () =>

@@ -8,6 +8,7 @@ import {
   evalPassAux,
   maskedCrossEntropy,
   objectives,
+  readReplaced,
   uniformReplacements,
   type PretrainInputs,
 } from '../../../training/objectives'
@@ -48,6 +49,11 @@ const wanted: Readonly<Record<string, Wanted>> = {
   'rtd-only': { terms: { mlm: 1, rtd: 50 }, logged: ['replaced'], trains: [...aux, 'main', 'head/rtd'] },
   'clm-only': { terms: { mlm: 1, clm: 1 }, logged: ['replaced'], trains: [...aux, 'main', 'head/clm'] },
   'replace-mlm': { terms: { mlm: 1, clm: 1 }, logged: ['replaced'], trains: [...aux, 'main', 'head/mainMlm'] },
+  'all-tokens-mlm': {
+    terms: { mlm: 1, allTokens: 1 },
+    logged: ['replaced'],
+    trains: [...aux, 'main', 'head/mainMlm', 'head/rtd'],
+  },
   'random-replace': { terms: { clm: 1, rtd: 50 }, logged: ['replaced'], trains: main },
   'frozen-aux': { terms: { clm: 1, rtd: 50 }, logged: ['mlm', 'replaced'], trains: main },
   'eval-pass-aux': { terms: { mlm: 1, clm: 1, rtd: 50 }, logged: ['replaced'], trains: [...aux, ...main] },
@@ -108,7 +114,7 @@ describe('training/objectives/named', (test) => {
     }
   })
 
-  test('the language terms count masked places alone, detection every token', () => {
+  test('terms over masked places read the targets there; detection and all-tokens MLM, which are over every token, do not', () => {
     const K = host.positions.length / 4
     for (const [name, { terms }] of Object.entries(wanted)) {
       const given = withReplaced(batch, host.targets) // nothing is replaced: hidden states stay
@@ -117,7 +123,7 @@ describe('training/objectives/named', (test) => {
       const moved: PretrainInputs = { ...given, targets: ops.constantArray({ data: [...others], shape: [4, K], dtype: 'i32' }) } // prettier-ignore
       const after = partsOf(name, moved).metrics
       for (const term of Object.keys(terms).filter((t) => t !== 'scl'))
-        assert.is(numberOf(before[term]) !== numberOf(after[term]), term !== 'rtd', `${name}: ${term}`)
+        assert.is(numberOf(before[term]) !== numberOf(after[term]), ['mlm', 'clm'].includes(term), `${name}: ${term}`)
     }
   })
 
@@ -135,6 +141,15 @@ describe('training/objectives/named', (test) => {
     })
     const hidden = ops.literal({ value: 0, shape: [4, 12, 8], dtype: 'f32' })
     assert.ok(evaluateOne(reading!.original!(biased(3), hidden, batch.tokens)).every((x) => x === -3))
+  })
+
+  test('all-tokens-mlm: its reading is the logit of the probability that the loss gives to a token that stands as it was', () => {
+    const params = paramsOf('all-tokens-mlm')
+    const given = withReplaced(batch, host.targets) // nothing is replaced: each token's loss is -ln of that probability
+    const { hidden } = readReplaced(dry, params, given, given.targets, batchKey(runKey, batch))
+    const logits = evaluateOne(objectives['all-tokens-mlm']!.reading!.original!(params, hidden, batch.tokens))
+    const nats = [...logits].reduce((sum, x) => sum + Math.log1p(Math.exp(-x)), 0) / logits.length
+    assertClose([numberOf(partsOf('all-tokens-mlm', given).metrics['allTokens'])], [nats], { tolerance: 1e-11 })
   })
 
   test('random-replace draws evenly from the whole vocabulary, and by example', () => {
