@@ -33,11 +33,21 @@ export interface CodecFault {
  * A record with exactly these keys: `required` must be there, `optional` may. An unknown key is a fault that lists the known
  * ones, unlike io-ts's own `type` and `strict`, which let it pass or drop it.
  */
-export const closed = <R extends t.Props, O extends t.Props>(
+export const closed = <R extends t.Props, O extends t.Props>(name: string, required: R, optional: O): Fields<R, O> =>
+  record(name, required, optional, 'refused')
+
+/** A record with these keys, as `closed`; others may be there and are dropped: rows that someone else has written. */
+export const atLeast = <R extends t.Props, O extends t.Props>(name: string, required: R, optional: O): Fields<R, O> =>
+  record(name, required, optional, 'dropped')
+
+type Fields<R extends t.Props, O extends t.Props> = t.Type<t.TypeOf<t.TypeC<R>> & t.TypeOf<t.PartialC<O>>, unknown>
+
+const record = <R extends t.Props, O extends t.Props>(
   name: string,
   required: R,
   optional: O,
-): t.Type<t.TypeOf<t.TypeC<R>> & t.TypeOf<t.PartialC<O>>, unknown> => {
+  unknownKeys: 'refused' | 'dropped',
+): Fields<R, O> => {
   type A = t.TypeOf<t.TypeC<R>> & t.TypeOf<t.PartialC<O>>
   const known: t.Props = { ...required, ...optional }
   const validate: t.Validate<unknown, A> = (u, context) => {
@@ -45,7 +55,7 @@ export const closed = <R extends t.Props, O extends t.Props>(
     const record = u as Readonly<Record<string, unknown>>
     const errors: t.ValidationError[] = []
     const out: Record<string, unknown> = {}
-    for (const key of Object.keys(record))
+    for (const key of unknownKeys === 'refused' ? Object.keys(record) : [])
       if (!Object.hasOwn(known, key))
         errors.push({
           value: undefined,

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import * as t from 'io-ts'
 import {
+  atLeast,
   closed,
   codecFaults,
   FiniteNumber,
@@ -50,6 +51,16 @@ describe('core/codec', (test) => {
     assert.equal(faults({ ...valid, drpout: 0.2 }), [
       'Config: drpout: expected known keys: dropout, kind, layers, part, seed, got unknown key "drpout"',
     ]))
+
+  test('a record with at least some keys: others are dropped, its own are checked as ever', () => {
+    const Row = atLeast('Row', { idx: NonNegativeInt }, { label: t.string })
+    assert.equal(Row.decode({ idx: 3, label: 'x', more: [1] }), E.right({ idx: 3, label: 'x' }))
+    const wrong = Row.decode({ label: 7, more: 1 })
+    assert.equal(E.isLeft(wrong) && codecFaults(wrong.left), [
+      { key: 'idx', expected: 'a whole number ≥ 0', got: 'nothing' },
+      { key: 'label', expected: 'string', got: '7' },
+    ])
+  })
 
   test('keys that every object inherits are unknown too', () => {
     for (const key of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {

@@ -62,20 +62,47 @@ class Fault extends Error {
   }
 }
 
-async function* rows(file: string): AsyncGenerator<Document> {
+/** A line of a file, counted from 1, without its end. */
+export interface Line {
+  readonly line: number
+  readonly text: string
+}
+
+/**
+ * The lines of a file, also .gz or .br, one at a time; a lone \r before an end is part of the end. After the last end there is no line.
+ * `what` the file is, in faults. The first Left is the last element.
+ */
+export async function* streamLines(file: string, what: string): AsyncGenerator<E.Either<DataFault, Line>> {
+  try {
+    for await (const next of lines(file, what)) yield E.right(next)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    yield E.left(error.fault)
+  }
+}
+
+async function* lines(file: string, what: string): AsyncGenerator<Line> {
   let line = 0
   let pending: string[] = [] // the pieces of a line that is not complete yet, joined once
-  for await (const piece of decoded(file)) {
+  const ended = (): Line => {
+    const text = pending.join('')
+    pending = []
+    return { line: (line += 1), text: text.endsWith('\r') ? text.slice(0, -1) : text }
+  }
+  for await (const piece of decoded(file, what)) {
     let from = 0
     for (let end = piece.indexOf('\n'); end >= 0; end = piece.indexOf('\n', from)) {
       pending.push(piece.slice(from, end))
       from = end + 1
-      yield* row(file, (line += 1), pending.join(''))
-      pending = []
+      yield ended()
     }
     if (from < piece.length) pending.push(piece.slice(from))
   }
-  yield* row(file, line + 1, pending.join(''))
+  if (pending.length > 0) yield ended()
+}
+
+async function* rows(file: string): AsyncGenerator<Document> {
+  for await (const { line, text } of lines(file, 'corpus file')) yield* row(file, line, text)
 }
 
 function* row(file: string, line: number, json: string): Generator<Document> {
@@ -104,7 +131,7 @@ const shapeOf = (value: unknown): string => {
 async function* passages(file: string): AsyncGenerator<Document> {
   let text = ''
   let part = 0
-  for await (const piece of decoded(file)) {
+  for await (const piece of decoded(file, 'corpus file')) {
     text += piece
     if (text.length <= maxPlainDocument) continue
     const blank = Math.max(text.lastIndexOf('\n\n'), text.lastIndexOf('\n\r\n'))
@@ -117,7 +144,7 @@ async function* passages(file: string): AsyncGenerator<Document> {
 }
 
 /** The text of a file in pieces, decompressed by its name; a leading byte order mark is dropped. */
-async function* decoded(file: string): AsyncGenerator<string> {
+async function* decoded(file: string, what: string): AsyncGenerator<string> {
   const utf8 = new TextDecoder('utf-8', { fatal: true })
   let bytes = 0
   const decode = (chunk: Uint8Array, last: boolean): string => {
@@ -126,16 +153,16 @@ async function* decoded(file: string): AsyncGenerator<string> {
       text = utf8.decode(chunk, { stream: !last })
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
-      throw binary(file, `bytes that are not UTF-8, between ${bytes} and ${bytes + chunk.length}`)
+      throw binary(what, file, `bytes that are not UTF-8, between ${bytes} and ${bytes + chunk.length}`)
     }
-    if (text.includes('\0')) throw binary(file, `a NUL, between bytes ${bytes} and ${bytes + chunk.length}`)
+    if (text.includes('\0')) throw binary(what, file, `a NUL, between bytes ${bytes} and ${bytes + chunk.length}`)
     bytes += chunk.length
     return text
   }
   try {
     for await (const chunk of opened(file)) yield decode(chunk as Uint8Array, false)
   } catch (error) {
-    throw error instanceof Error && 'code' in error ? new Fault(ioFault(file, error)) : error
+    throw error instanceof Error && 'code' in error ? new Fault(ioFault(what, file, error)) : error
   }
   yield decode(new Uint8Array(0), true)
 }
@@ -151,12 +178,12 @@ const opened = (file: string): Readable => {
   return unpack === undefined ? source : pipeline(source, unpack, () => undefined)
 }
 
-const binary = (file: string, got: string): Fault =>
-  new Fault(dataFault('corpus file', file, 'UTF-8 text', got, 'compressed text is recognised by its name: .gz or .br'))
+const binary = (what: string, file: string, got: string): Fault =>
+  new Fault(dataFault(what, file, 'UTF-8 text', got, 'compressed text is recognised by its name: .gz or .br'))
 
-const ioFault = (file: string, error: Error & { code: unknown }): DataFault => {
-  if (error.code === 'ENOENT') return dataFault('corpus file', file, 'an existing file', 'no such file')
-  if (error.code === 'EISDIR') return dataFault('corpus file', file, 'a file', 'a directory')
+const ioFault = (what: string, file: string, error: Error & { code: unknown }): DataFault => {
+  if (error.code === 'ENOENT') return dataFault(what, file, 'an existing file', 'no such file')
+  if (error.code === 'EISDIR') return dataFault(what, file, 'a file', 'a directory')
   if (error.code === 'Z_BUF_ERROR') return dataFault('compressed file', file, 'a whole stream', 'a truncated one')
-  return dataFault('corpus file', file, 'a readable file', `${String(error.code)}: ${error.message}`)
+  return dataFault(what, file, 'a readable file', `${String(error.code)}: ${error.message}`)
 }

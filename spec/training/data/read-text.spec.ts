@@ -6,7 +6,13 @@ import * as E from 'fp-ts/Either'
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
 import { showDataFault } from '../../../training/data/fault'
-import { maxPlainDocument, readDocuments, streamDocuments, type Document } from '../../../training/data/read-text'
+import {
+  maxPlainDocument,
+  readDocuments,
+  streamDocuments,
+  streamLines,
+  type Document,
+} from '../../../training/data/read-text'
 import { describe } from '../../harness'
 
 /** Run `body` in a folder of its own; `put` writes a file there and answers its path. */
@@ -120,6 +126,31 @@ describe('training/data/read-text', (test) => {
       assert.match(await bad('{"text":null}'), /got null there/)
       assert.match(await bad('["text"]'), /got an array/)
       assert.match(await bad('"text"'), /got "text"/)
+    }))
+
+  test('lines of any text, however it is packed: \\n and \\r\\n end them, after the last end there is none', () =>
+    inFolder(async (put) => {
+      const texts = fc.array(fc.string({ unit: fc.constantFrom('a', 'ü', '\t', '"', ' ', '\u2028') }))
+      await fc.assert(
+        fc.asyncProperty(texts, fc.constantFrom('\n', '\r\n'), fc.boolean(), async (all, end, isEnded) => {
+          const text = all.join(end) + (isEnded && all.length > 0 ? end : '')
+          const want = all.length === 0 || (!isEnded && all.at(-1) === '') ? all.slice(0, -1) : all
+          for (const file of [
+            put('l.tsv', text),
+            put('l.tsv.gz', gzipSync(text)),
+            put('l.br', brotliCompressSync(text)),
+          ]) {
+            const got: string[] = []
+            for await (const next of streamLines(file, 'file')) {
+              if (E.isLeft(next)) throw new Error(showDataFault(next.left))
+              assert.is(next.right.line, got.length + 1)
+              got.push(next.right.text)
+            }
+            assert.equal(got, want)
+          }
+        }),
+        { seed: 5, numRuns: 100 },
+      )
     }))
 
   test('the stream gives what was readable before the fault, then the fault, then ends', () =>
