@@ -53,6 +53,21 @@ export interface Answer {
   readonly scores: readonly number[]
 }
 
+/** Rows of a file that were not used, and why. */
+export interface LeftOut {
+  readonly why: string
+  readonly rows: number
+  /** Where the first of them is: file and line. */
+  readonly first: string
+}
+
+/** What a file of a task holds. */
+export interface TaskRows {
+  readonly examples: readonly Example[]
+  /** To be told: silence would be a wrong count. */
+  readonly leftOut: readonly LeftOut[]
+}
+
 /** Figures by name, in the order in which the leaderboard gives them; accuracy and F1 as shares, not percent. */
 export type Scores = { readonly [metric: string]: number }
 
@@ -60,8 +75,10 @@ export type Scores = { readonly [metric: string]: number }
 export interface Task {
   /** As `--task` takes it: `sst-2`. */
   readonly name: string
-  /** As the leaderboard writes it, and the folder of its files: `SST-2`. */
+  /** As the leaderboard writes it: `SST-2`. */
   readonly title: string
+  /** Names of the folder of its files, in the order in which they are looked for. */
+  readonly folders: readonly string[]
   readonly suite: 'glue' | 'superglue'
   readonly head: HeadForm
   /** The task whose trained head answers this one, which has no training rows (AX: mnli). Default: itself. */
@@ -70,8 +87,11 @@ export interface Task {
   readonly files: { readonly [S in Split]: readonly string[] }
   /** Official numbers of examples; 0 where the split does not exist. */
   readonly counts: { readonly [S in Split]: number }
-  /** left  a row that is not of the task's form: file, line, column. */
-  readonly read: (file: string, split: Split) => TE.TaskEither<DataFault, readonly Example[]>
+  /**
+   * A file of any name, also .gz or .br: .jsonl by that ending, else tab-separated. `train` and `dev` must have labels, `test` may.
+   * left  a row that is not of the task's form: file, line, column
+   */
+  readonly read: (file: string, split: Split) => TE.TaskEither<DataFault, TaskRows>
   /** throws  RangeError where an example has no target, or answers are not as many: the caller's faults. */
   readonly score: (examples: readonly Example[], answers: readonly Answer[]) => Scores
   /** The figures whose mean counts on the leaderboard; none for diagnostics, which do not count. */
@@ -80,7 +100,10 @@ export interface Task {
     /** `SST-2.tsv` */
     readonly file: string
     readonly write: (examples: readonly Example[], answers: readonly Answer[]) => string
-    /** Answers out of a file of that form, in the order of `examples`. left  a line that is not; an example without a line */
+    /**
+     * Answers out of a file of that form, in the order of `examples`; their scores are 1 for what is answered, else 0.
+     * left  a line that is not of it; an example without a line, a line without an example
+     */
     readonly read: (file: string, examples: readonly Example[]) => TE.TaskEither<DataFault, readonly Answer[]>
   }
 }

@@ -1,0 +1,1 @@
+export { accuracy, f1, macroF1, matthews, type Classes } from './classes'
