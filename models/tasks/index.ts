@@ -1,0 +1,6 @@
+export { gruSpecs, gruStep, type GruParams } from './gru'
+export { pooledLogits, pooledScore, pooledSpecs, type TwoLayers } from './pooled-head'
+export { sanForm, sanLogPosterior, sanSpecs, type SanForm, type SanParams } from './san-head'
+export { spanLogits, spanSpecs } from './span-head'
+export { spanMeans, spanPairLogits, spanPairSpecs } from './span-pair-head'
+export type { HeadDropout } from './states'
