@@ -10,12 +10,14 @@ import {
   linear,
   mapExprs,
   mul,
+  ones,
   remat,
   reshape,
   scope,
   sliceAxis,
   transpose,
   where,
+  zeros,
   type Expr,
   type ExprTree,
   type Key,
@@ -52,13 +54,33 @@ const drop = (d: PassDropout, site: string, rate: number): ((x: Expr) => Expr) =
   d === null ? (x) => x : dropout(rate, foldIn(d.key, site))
 
 /**
+ * What is done to embedded tokens before the first layer, f32[B, T, D] -> f32[B, T, D]: noise, for one (training/robust). `at` output, the
+ * default: to what the layers read, after norm and dropout. `at` normalized: to (x - mean) / √(variance + eps), before the norm's weight and
+ * bias and dropout, where all tokens are of one length (He et al. 2020, DeBERTa, arXiv:2006.03654, §4: SiFT).
+ */
+export interface Perturbation {
+  (e: Expr): Expr
+  readonly at?: 'output' | 'normalized'
+}
+
+/**
  * LN(tokens + positions), then dropout (recipe 1.5). tokens f32[B, T, D], looked up by the caller: the table is shared; positions f32[T, D],
  * where the scheme adds any. No segment embedding.
  */
-export const embed = (norm: LinearParams, tokens: Expr, positions: Expr | undefined, d: PassDropout): Expr =>
+export const embed = (
+  norm: LinearParams,
+  tokens: Expr,
+  positions: Expr | undefined,
+  d: PassDropout,
+  perturb: Perturbation = (e) => e,
+): Expr =>
   scope('embedding', () => {
     const x = positions === undefined ? tokens : add(tokens, positions) // [B, T, D]
-    return drop(d, 'embedding', d?.rate ?? 0)(layerNorm(norm)(x))
+    const dropped = drop(d, 'embedding', d?.rate ?? 0)
+    if (perturb.at !== 'normalized') return perturb(dropped(layerNorm(norm)(x)))
+    const D = tokens.aval.shape.at(-1)!
+    const plain = layerNorm({ weight: ones([D]), bias: zeros([D]) })(x)
+    return dropped(add(mul(perturb(plain), norm.weight), norm.bias))
   })
 
 /** A record without what is undefined. */
@@ -140,7 +162,14 @@ export const encoderLayer = (
  * The encoder over embedded tokens. tokens f32[B, T, D] -> f32[B, T, D]. `isToken` bool[B, T], if given, is false at padding,
  * which no position then attends to.
  */
-export const encoder = (config: PairModel, p: EncoderParams, tokens: Expr, d: PassDropout, isToken?: Expr): Expr => {
+export const encoder = (
+  config: PairModel,
+  p: EncoderParams,
+  tokens: Expr,
+  d: PassDropout,
+  isToken?: Expr,
+  perturb?: Perturbation,
+): Expr => {
   const layers = Object.keys(p.layers).length
   const places = positionTerms(config, p, tokens.aval.shape[1]!)
   const padding = isToken && where(expandDims(expandDims(isToken, 1), 1), 0, -1e9) // [B, 1, 1, T]
@@ -152,7 +181,7 @@ export const encoder = (config: PairModel, p: EncoderParams, tokens: Expr, d: Pa
     attentionAgain: config.remat === 'attention',
   }
   if (p.embedding.norm === undefined) throw new Error('internal: parameters without embedding/norm')
-  let h = embed(p.embedding.norm, tokens, places.input, d)
+  let h = embed(p.embedding.norm, tokens, places.input, d, perturb)
   for (let i = 0; i < layers; i++) {
     const name = layerName(i)
     const reads = { h, limbs: limbsOf(d), layer: p.layers[name]!, ...given({ bias }) }

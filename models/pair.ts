@@ -1,6 +1,6 @@
 import { add, customVjp, ops, reshape, scatterOrdered, scope, stopGradient, type Expr } from '../core'
 import type { PairModel } from './config'
-import { encoder, type EncoderParams, type PassDropout } from './encoder'
+import { encoder, type EncoderParams, type PassDropout, type Perturbation } from './encoder'
 import { clmLogits, mlmLogits, rowsAt, rtdLogits, type HeadParams } from './heads'
 
 /** Parameters of an auxiliary + main pair. What the auxiliary has not, it shares with the main model. */
@@ -62,9 +62,15 @@ export const auxiliaryLogits = (
     return mlmLogits(p.head.mlm, table, rowsAt(h, positions))
   })
 
-/** Last hidden states of the main model on embedded tokens: f32[B, T, D]. */
-export const mainHidden = (config: PairModel, p: MainParams, embedded: Expr, d: PassDropout, isToken?: Expr): Expr =>
-  scope('main', () => encoder(config, p.main, embedded, d, isToken))
+/** Last hidden states of the main model on embedded tokens: f32[B, T, D]. `isToken` and `perturb` as in `encoder`. */
+export const mainHidden = (
+  config: PairModel,
+  p: MainParams,
+  embedded: Expr,
+  d: PassDropout,
+  isToken?: Expr,
+  perturb?: Perturbation,
+): Expr => scope('main', () => encoder(config, p.main, embedded, d, isToken, perturb))
 
 /** What the main model says of a text: the logit that each token is the original, and its own logits at given places. */
 export const mainHeads = (
