@@ -1,16 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { deviceNames, matmulChoices } from '../../kernels'
 import { initNames, positionNames, presetNames, rematNames, sharingNames } from '../../models'
-import { describeError } from '../checkpoint/atomic-write'
-import { badInput, type Fault } from '../fault'
+import type { Fault } from '../fault'
 import { flavourNames } from '../scaling'
 import { packings } from '../data/packing'
 import { decidedByCorpus } from '../pretrain/built-corpus'
 import { decideConfig, type PretrainConfig } from '../pretrain/config'
 import { objectives } from '../objectives'
+import { configFaults, configFile, isPlain, type Flags } from './config-file'
+
+export type { Flags } from './config-file'
 
 /** A number where the text is one; else the text, for the codec to refuse with what was given. */
 export const numeric = (text: string): number | string =>
@@ -83,9 +84,6 @@ export const pretrainOptions = (command: Command): Command =>
     .option('--eval-every <n>', 'steps between evaluations; 0: before and after alone (default 0)', numeric)
     .option('--config <file>', 'settings as JSON, by the names of the options and of the model sizes; options win')
 
-/** Option values of commander, less those that are not settings. */
-export type Flags = Readonly<Record<string, unknown>>
-
 /** `3,1` */
 const weights = (text: string): readonly unknown[] => text.split(',').map(numeric)
 
@@ -104,31 +102,5 @@ export const configOf =
       isPlain(file.right) ? { ...defaults, ...decidedFor.right, ...file.right } : file.right,
       given,
     )
-    return E.isRight(decided)
-      ? decided
-      : E.left(
-          decided.left.map(({ key, expected, got }) =>
-            badInput(key === '' ? 'config' : `config: ${key}`, fromFile(flags, key), expected, got),
-          ),
-        )
-  }
-
-const isPlain = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** Where a setting came from: the config file, unless it was given as an option. */
-const fromFile = (flags: Flags, key: string): string => {
-  const path = flags['config']
-  return typeof path !== 'string' || key.split('.')[0]! in flags ? '' : path
-}
-
-const configFile =
-  (path: unknown): TE.TaskEither<Fault, unknown> =>
-  async () => {
-    if (typeof path !== 'string') return E.right({})
-    try {
-      return E.right(JSON.parse(await readFile(path, 'utf8')) as unknown)
-    } catch (error) {
-      return E.left(badInput('--config', path, 'a JSON file', describeError(error)))
-    }
+    return E.isRight(decided) ? decided : E.left(configFaults(flags, decided.left))
   }

@@ -6,9 +6,12 @@ import { correctCommand } from './correct'
 import { corpusCommand } from './corpus/command'
 import { demoCommand } from './demo'
 import { doctorCommand } from './doctor'
+import { evaluateCommand } from './evaluate'
 import { exportCommand } from './export'
+import { finetuneCommand } from './finetune'
 import { finish, type Outcome } from './outcome'
 import { planCommand } from './plan'
+import { predictCommand } from './predict'
 import { pretrainCommand } from './pretrain'
 import { tokenizerCommand } from './tokenizer/command'
 
@@ -24,11 +27,16 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     outcome = started
   }
   const program = new Command('emend')
-    .description('Pretrain an auxiliary + main pair by corrective language modelling, and correct text with it.')
+    .description(
+      'Pretrain an auxiliary + main pair by corrective language modelling, correct text with it, and tune it to tasks.',
+    )
     .version(version)
     .exitOverride()
   for (const add of [
     pretrainCommand,
+    finetuneCommand,
+    evaluateCommand,
+    predictCommand,
     correctCommand,
     clozeCommand,
     exportCommand,

@@ -1,10 +1,15 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { StepRecord } from '../loop'
+import type { TuneRecord } from '../finetune'
+
+/** What is told of a step. */
+type Told = Pick<StepRecord, 'step' | 'loss' | 'metrics'> &
+  (Pick<StepRecord, 'tokensPerSecond'> | Pick<TuneRecord, 'examplesPerSecond'>)
 
 /** A bar for people, on standard error; silent where that is not a terminal, or where machines read the output. */
 export interface Progress {
   readonly start: (total: number, from: number) => void
-  readonly step: (record: StepRecord) => void
+  readonly step: (record: Told) => void
   readonly stop: () => void
 }
 
@@ -15,7 +20,7 @@ export const progressBar = (isWanted: boolean): Progress => {
   if (!process.stderr.isTTY) return lines()
   const bar = new SingleBar(
     {
-      format: '{bar} {value}/{total} steps | {terms} | {speed} tokens/s | {eta_formatted} left',
+      format: '{bar} {value}/{total} steps | {terms} | {speed} | {eta_formatted} left',
       hideCursor: true,
       stream: process.stderr,
       etaBuffer: 30,
@@ -24,7 +29,7 @@ export const progressBar = (isWanted: boolean): Progress => {
   )
   return {
     start: (total, from) => bar.start(total, from, { terms: '', speed: '' }),
-    step: (record) => bar.update(record.step, { terms: showTerms(record), speed: record.tokensPerSecond }),
+    step: (record) => bar.update(record.step, { terms: showTerms(record), speed: speedOf(record) }),
     stop: () => bar.stop(),
   }
 }
@@ -39,7 +44,7 @@ const lines = (): Progress => {
     step: (record) => {
       const every = Math.max(1, Math.round(total / 20))
       if (record.step === 1 || record.step % every === 0 || record.step === total)
-        process.stderr.write(`step ${record.step}/${total}: ${showTerms(record)}, ${record.tokensPerSecond} tokens/s\n`)
+        process.stderr.write(`step ${record.step}/${total}: ${showTerms(record)}, ${speedOf(record)}\n`)
     },
     stop: () => undefined,
   }
@@ -65,5 +70,8 @@ export const countBar = (isWanted: boolean, unit: string, total: number) => {
 }
 
 /** `loss 35.2, clm 7.33, mlm 7.34, rtd 0.41`, in nats. */
-const showTerms = ({ loss, metrics }: StepRecord): string =>
+const showTerms = ({ loss, metrics }: Told): string =>
   [['loss', loss] as const, ...Object.entries(metrics)].map(([name, x]) => `${name} ${x.toPrecision(4)}`).join(', ')
+
+const speedOf = (record: Told): string =>
+  'tokensPerSecond' in record ? `${record.tokensPerSecond} tokens/s` : `${record.examplesPerSecond} examples/s`

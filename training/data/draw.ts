@@ -7,6 +7,7 @@ export const stream = {
   corrupt: 0x636f7272,
   stand: 0x7374616e,
   mix: 0x6d697865,
+  perturb: 0x70657274,
 } as const
 export type Stream = keyof typeof stream
 

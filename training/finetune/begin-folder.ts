@@ -1,0 +1,47 @@
+import { mkdir, readdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as E from 'fp-ts/Either'
+import type * as TE from 'fp-ts/TaskEither'
+import { sizeOf } from '../../core'
+import { describeError } from '../checkpoint/atomic-write'
+import { badInput, ioError, type Fault } from '../fault'
+import { checkOut, holdsRun, writeText } from '../pretrain/folder'
+import { finetuneFiles } from './folder'
+import { namedAvals } from './model'
+import type { Opened } from './open'
+
+const isOurs = (name: string): boolean =>
+  /^seed-\d+$/.test(name) || Object.values(finetuneFiles).some((file) => file === name)
+
+/** The folder of a run, ready. What an earlier one left there is moved to `previous-N`; a resumed one finds what it left. */
+export const beginFolder =
+  (
+    { config, model }: Opened,
+    resume: boolean,
+    notice: (text: string) => void = () => undefined,
+  ): TE.TaskEither<Fault, void> =>
+  async () => {
+    const { out } = config
+    // Best and newest state, each written before the one it replaces is removed; the newest with two moments.
+    const bytes = [...namedAvals(model).values()].reduce((n, { shape }) => n + 4 * sizeOf(shape), 0)
+    const room = await checkOut(out, 8 * bytes)()
+    if (E.isLeft(room)) return room
+    if (resume && !(await holdsRun(out)))
+      return E.left(badInput('--resume', out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'))
+    try {
+      await mkdir(out, { recursive: true })
+      const names = await readdir(out)
+      const old = names.filter(isOurs)
+      if (!resume && old.length > 0) {
+        let n = 1
+        while (names.includes(`previous-${n}`)) n += 1
+        const aside = join(out, `previous-${n}`)
+        await mkdir(aside)
+        for (const name of old) await rename(join(out, name), join(aside, name))
+        notice(`an earlier run was in ${out}: moved to ${aside}`)
+      }
+    } catch (error) {
+      return E.left(ioError('--out', out, 'a folder that can be written', describeError(error)))
+    }
+    return writeText(out, finetuneFiles.config, `${JSON.stringify(config, null, 2)}\n`)()
+  }
