@@ -3,7 +3,7 @@ import { shapeError } from './error'
 import { hash64 } from './hash'
 import type { Expr } from './op'
 import { ops } from './ops'
-import { add, broadcastTo, cast, mul, reshape, scalar, sub, lt, log, neg } from './sugar'
+import { add, broadcastTo, cast, cos, log, lt, mul, neg, reshape, scalar, sqrt, sub } from './sugar'
 
 /**
  * A key of the counter-based generator: the bits of an element are a pure function of (seed, site, stream, element), so they
@@ -78,6 +78,13 @@ export const uniform = (key: Key, shape: Shape): Expr =>
 
 /** Standard Gumbel noise, -ln(-ln u): argmax(logits + gumbel) is a draw from softmax(logits) (Maddison et al. 2014, arXiv:1411.0030). */
 export const gumbel = (key: Key, shape: Shape): Expr => neg(log(neg(log(uniform(key, shape)))))
+
+/** Standard normal, by Box and Muller 1958: √(-2 ln u) cos 2πv. No magnitude is above √(48 ln 2) = 5.8. */
+export const normal = (key: Key, shape: Shape): Expr =>
+  mul(
+    sqrt(mul(log(uniform(foldIn(key, 'length'), shape)), -2)),
+    cos(mul(uniform(foldIn(key, 'angle'), shape), 2 * Math.PI)),
+  )
 
 /** True with probability p, to 2^-24. */
 export const bernoulli = (key: Key, p: number, shape: Shape): Expr =>

@@ -8,6 +8,7 @@ import {
   full,
   gumbel,
   keyOf,
+  normal,
   ones,
   randomBelow,
   randomBits,
@@ -121,6 +122,17 @@ describe('core/key', (test) => {
     const g = values(gumbel(keyOf(2), [n]))
     isNear(mean(g), 0.5772156649, Math.PI / Math.sqrt(6), n)
     isNear(variance(g), Math.PI ** 2 / 6, Math.sqrt(4.4) * (Math.PI ** 2 / 6), n) // kurtosis 5.4
+  })
+
+  test('normal: mean 0, variance 1, third moment 0, fourth 3; as many within one deviation as there should be', () => {
+    const n = 20000
+    const draws = values(normal(keyOf(9), [n]))
+    isNear(mean(draws), 0, 1, n)
+    isNear(mean(draws.map((x) => x ** 2)), 1, Math.sqrt(2), n)
+    isNear(mean(draws.map((x) => x ** 3)), 0, Math.sqrt(15), n)
+    isNear(mean(draws.map((x) => x ** 4)), 3, Math.sqrt(96), n)
+    isNear(draws.filter((x) => Math.abs(x) < 1).length / n, 0.682689, 0.465, n)
+    isNear(mean(draws.map((x, i) => x * draws[(i + 1) % n]!)), 0, 1, n)
   })
 
   test('bernoulli: how often p says; never for 0, always for 1', () => {

@@ -97,7 +97,7 @@ const perMask = (x: Expr, batch: PretrainInputs): Expr =>
 export const perToken = (x: Expr, batch: PretrainInputs): Expr => div(sum(x), batch.tokenCount)
 
 /** The key of a batch: draws numbered by the global number of each example. */
-export const batchKey = (key: Key, batch: PretrainInputs): Key =>
+export const batchKey = (key: Key, batch: Pick<PretrainInputs, 'exampleLo' | 'exampleHi'>): Key =>
   withStream(key, { lo: batch.exampleLo, hi: batch.exampleHi })
 
 /** A term by name: what it counts in the loss, and itself, built in a scope of its name. */

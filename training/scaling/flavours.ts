@@ -1,5 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { CodecFault } from '../../core'
+import { numberOf, splitAt } from '../settings-text'
 
 /**
  * How a loss scale moves, as data. A step overflows if any gradient is not finite; it is then skipped. After `hysteresis` overflows the
@@ -79,16 +80,4 @@ export const parseScaler = (text: string): E.Either<CodecFault, ScalerRule | und
       got: String(rule.init),
     })
   return E.right(rule)
-}
-
-const splitAt = (text: string, mark: string): readonly [string, string?] => {
-  const at = text.indexOf(mark)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
-}
-
-/** NaN for what is no number. */
-const numberOf = (text: string): number => {
-  const power = /^(\d+)\^(-?\d+)$/.exec(text)
-  if (power !== null) return Number(power[1]) ** Number(power[2])
-  return text.trim() === '' ? NaN : Number(text)
 }
