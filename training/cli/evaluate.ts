@@ -14,16 +14,17 @@ import {
   type Perturbation,
   type Session,
 } from '../finetune'
-import { readSplit } from '../finetune/session'
-import { splits, taskOf, tasks, type Answer, type Example, type Scores, type Split, type Task } from '../tasks'
+import { readSplit, sessionTask } from '../finetune/session'
+import { splits, type Answer, type Example, type Scores, type Split, type Task } from '../tasks'
+import { taskHelp } from './finetune'
 import { deviceFaults, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
-import { print, printJson, type Outcome } from './outcome'
+import { note, print, printJson, type Outcome } from './outcome'
 
 export const evaluateCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   deviceOption(program.command('evaluate'))
     .description('figures of a tuned model on the labelled rows of a task')
-    .requiredOption('--task <t>', `one of ${Object.keys(tasks).join(' ')}`)
+    .requiredOption('--task <t>', taskHelp)
     .requiredOption('--data <dir>', 'folder of the tasks, or a labelled file of this one')
     .requiredOption('--from <dir>', 'a tuned run')
     .option('--split <name>', `${splits.join(' | ')} (default dev)`)
@@ -47,34 +48,34 @@ interface Evaluated {
   }
 }
 
+/** What is asked of each model. */
+interface Asked {
+  readonly task: Task
+  readonly split: Split
+  readonly examples: readonly Example[]
+  readonly noise: Perturbation | undefined
+}
+
 const runEvaluate = async (flags: Flags): Promise<Outcome> => {
-  const faults = [
-    ...taskFaults(flags),
-    ...splitFaults(flags),
-    ...deviceFaults(flags),
-    ...wholeFaults('--batch', flags['batch'], 1),
-  ]
+  const faults = [...splitFaults(flags, 'dev'), ...deviceFaults(flags), ...wholeFaults('--batch', flags['batch'], 1)]
   const noise = typeof flags['perturb'] === 'string' ? parsePerturbation(flags['perturb']) : E.right(undefined)
-  if (E.isLeft(noise)) faults.push(badInput('--perturb', '', noise.left, JSON.stringify(flags['perturb'])))
-  if (faults.length > 0 || E.isLeft(noise)) return E.left(faults)
-  const task = taskOf(String(flags['task']))!
-  if (noise.right !== undefined && (task.head.kind === 'span-pair' || task.head.kind === 'regression'))
-    return E.left([
-      badInput('--perturb', `--task ${task.name}`, 'a task of classes or choices without spans', task.head.kind),
-    ])
-  const split = (flags['split'] ?? 'dev') as Split
-  const rows = await readSplit(task, split, String(flags['data']))()
-  if (E.isLeft(rows)) return E.left([rows.left])
-  const { examples, file } = rows.right
-  const hidden = examples.filter(({ target }) => target === undefined).length
-  if (hidden > 0)
-    return E.left([badInput(`--split ${split}`, file, 'rows with labels', `${hidden} of ${examples.length} without`)])
-  const from = String(flags['from'])
-  const own = await evaluated(flags, from, task, examples, noise.right)()
+  if (E.isLeft(noise))
+    return E.left([...faults, badInput('--perturb', '', noise.left, JSON.stringify(flags['perturb']))])
+  if (faults.length > 0) return E.left(faults)
+  let asked: Asked | undefined
+  const own = await withSession(flags, String(flags['from']), async (session) => {
+    const found = await askedOf(flags, session, noise.right)()
+    if (E.isLeft(found)) return found
+    asked = found.right
+    return evaluated(session, found.right)()
+  })
   if (E.isLeft(own)) return E.left([own.left])
+  const { task, split, examples } = asked!
   const against = flags['against']
   const other =
-    typeof against === 'string' ? await evaluated(flags, against, task, examples, noise.right)() : E.right(undefined)
+    typeof against === 'string'
+      ? await withSession(flags, against, (session) => evaluated(session, asked!)())
+      : E.right(undefined)
   if (E.isLeft(other)) return E.left([other.left])
   const written = await writeAnswers(flags['answers'], examples, own.right)()
   if (E.isLeft(written)) return E.left([written.left])
@@ -94,17 +95,33 @@ const runEvaluate = async (flags: Flags): Promise<Outcome> => {
   return E.right(0)
 }
 
+/** left  a task that cannot be perturbed, rows that are not there or have no labels */
+const askedOf =
+  (flags: Flags, session: Session, noise: Perturbation | undefined): TE.TaskEither<Fault, Asked> =>
+  async () => {
+    const task = await sessionTask(session, String(flags['task']))()
+    if (E.isLeft(task)) return task
+    const { name, head } = task.right
+    if (noise !== undefined && (head.kind === 'span-pair' || head.kind === 'regression'))
+      return E.left(badInput('--perturb', `--task ${name}`, 'a task of classes or choices without spans', head.kind))
+    const split = (flags['split'] ?? 'dev') as Split
+    const rows = await readSplit(task.right, split, String(flags['data']))()
+    if (E.isLeft(rows)) return rows
+    const { examples, file, leftOut } = rows.right
+    for (const { why, rows: n, first } of leftOut) note(`${n} rows left out: ${why} (the first: ${first})`)
+    const hidden = examples.filter(({ target }) => target === undefined).length
+    if (hidden > 0)
+      return E.left(badInput(`--split ${split}`, file, 'rows with labels', `${hidden} of ${examples.length} without`))
+    return E.right({ task: task.right, split, examples, noise })
+  }
+
 const told = ({ perturbed: noisy }: Evaluated) =>
   noisy === undefined ? {} : { perturbed: { metrics: noisy.metrics, flipRate: noisy.flipRate } }
 
-/** What a task's faults are: `--task` names none. */
-export const taskFaults = ({ task }: Flags): readonly Fault[] | Fault[] =>
-  taskOf(String(task)) === undefined
-    ? [badInput('--task', '', Object.keys(tasks).join(' | '), JSON.stringify(task))]
-    : []
-
-const splitFaults = ({ split = 'dev' }: Flags): readonly Fault[] =>
-  splits.some((name) => name === split) ? [] : [badInput('--split', '', splits.join(' | '), JSON.stringify(split))]
+export const splitFaults = ({ split }: Flags, usual: Split): readonly Fault[] =>
+  splits.some((name) => name === (split ?? usual))
+    ? []
+    : [badInput('--split', '', splits.join(' | '), JSON.stringify(split))]
 
 export const sessionOf = (flags: Flags, from: string): TE.TaskEither<Fault, Session> =>
   openSession({
@@ -115,39 +132,33 @@ export const sessionOf = (flags: Flags, from: string): TE.TaskEither<Fault, Sess
     rows: Number(flags['batch'] ?? 32),
   })
 
+const withSession = async <A>(
+  flags: Flags,
+  from: string,
+  body: (session: Session) => Promise<E.Either<Fault, A>>,
+): Promise<E.Either<Fault, A>> => {
+  const session = await sessionOf(flags, from)()
+  if (E.isLeft(session)) return session
+  try {
+    return await body(session.right)
+  } finally {
+    await session.right.close()
+  }
+}
+
 const evaluated =
-  (
-    flags: Flags,
-    from: string,
-    task: Task,
-    examples: readonly Example[],
-    noise: Perturbation | undefined,
-  ): TE.TaskEither<Fault, Evaluated> =>
+  ({ answer }: Session, { task, examples, noise }: Asked): TE.TaskEither<Fault, Evaluated> =>
   async () => {
-    const session = await sessionOf(flags, from)()
-    if (E.isLeft(session)) return session
-    try {
-      const answers = await session.right.answer(task, examples)()
-      if (E.isLeft(answers)) return answers
-      const clean = { answers: answers.right, metrics: task.score(examples, answers.right) }
-      if (noise === undefined) return E.right(clean)
-      const noisy = await session.right.answer(
-        task,
-        examples.map((e, i) => perturbed(noise, e, i)),
-      )()
-      if (E.isLeft(noisy)) return noisy
-      const flips = noisy.right.filter(({ value }, i) => value !== answers.right[i]!.value).length
-      return E.right({
-        ...clean,
-        perturbed: {
-          answers: noisy.right,
-          metrics: task.score(examples, noisy.right),
-          flipRate: flips / examples.length,
-        },
-      })
-    } finally {
-      await session.right.close()
-    }
+    const answers = await answer(task, examples)()
+    if (E.isLeft(answers)) return answers
+    const clean = { answers: answers.right, metrics: task.score(examples, answers.right) }
+    if (noise === undefined) return E.right(clean)
+    const noisy = examples.map((e, i) => perturbed(noise, e, i))
+    const other = await answer(task, noisy)()
+    if (E.isLeft(other)) return other
+    const flips = other.right.filter(({ value }, i) => value !== answers.right[i]!.value).length
+    const metrics = task.score(examples, other.right)
+    return E.right({ ...clean, perturbed: { answers: other.right, metrics, flipRate: flips / examples.length } })
   }
 
 /** The two models held against each other, on rows as they are and with noise. Of values there is no right or wrong. */

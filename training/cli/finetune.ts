@@ -21,12 +21,12 @@ import { stopSignal } from './stop-signal'
 /** `a,b` */
 export const names = (text: string): readonly string[] => text.split(',').map((name) => name.trim())
 
-export const taskHelp = `of ${Object.keys(tasks).join(' ')}`
+export const taskHelp = `${Object.keys(tasks).join(' ')}, or FILE.json: a task of one's own`
 
 export const finetuneCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   deviceOption(program.command('finetune'))
     .description('tune a pretrained main model to tasks: one, or several at once')
-    .option('--task <t,...>', `one or more ${taskHelp}`, names)
+    .option('--task <t,...>', `one or more of ${taskHelp}`, names)
     .option('--data <dir>', 'folder of the tasks, as GLUE and SuperGLUE lay it out')
     .option('--train <file>', 'training rows of the task, in place of those in --data')
     .option('--from <dir>', 'a pretrained run, or a tuned one: its encoder, and heads of the same tasks')

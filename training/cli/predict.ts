@@ -6,10 +6,10 @@ import type * as TE from 'fp-ts/TaskEither'
 import { atomicWrite, describeError } from '../checkpoint/atomic-write'
 import { badInput, ioError, type Fault } from '../fault'
 import type { Session } from '../finetune'
-import { answering, readSplit } from '../finetune/session'
-import { splits, taskOf, type Answer, type Example, type Split, type Task } from '../tasks'
-import { sessionOf, taskFaults } from './evaluate'
-import { names, taskHelp } from './finetune'
+import { readSplit, sessionTask } from '../finetune/session'
+import { splits, type Answer, type Example, type Split, type Task } from '../tasks'
+import { sessionOf, splitFaults } from './evaluate'
+import { names } from './finetune'
 import { deviceFaults, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
@@ -23,7 +23,7 @@ export const predictCommand = (program: Command, run: (outcome: Promise<Outcome>
       'a text, or two with a tab between them; without it and without --data, a line each of --file or standard input',
     )
     .requiredOption('--from <dir>', 'a tuned run')
-    .option('--task <t,...>', `one or more ${taskHelp} (default: the model's first)`, names)
+    .option('--task <t,...>', "one or more (default: the model's first)", names)
     .option('--data <dir>', 'folder of the tasks')
     .option('--split <name>', `${splits.join(' | ')} (default test)`)
     .option('--submission <dir>', 'folder for the files')
@@ -41,10 +41,8 @@ const runPredict = async (text: string | undefined, flags: Flags): Promise<Outco
     ...textFaults('predict', text, flags),
     ...deviceFaults(flags),
     ...wholeFaults('--batch', flags['batch'], 1),
-    ...(asked ?? []).flatMap((task) => taskFaults({ task })),
+    ...splitFaults(flags, 'test'),
   ]
-  if (!splits.some((name) => name === split))
-    faults.push(badInput('--split', '', splits.join(' | '), JSON.stringify(split)))
   if ((data === undefined) !== (submission === undefined))
     faults.push(badInput('predict', '', '--data and --submission together', data === undefined ? '--submission alone' : '--data alone')) // prettier-ignore
   if (data !== undefined && (text !== undefined || flags['file'] !== undefined))
@@ -57,10 +55,11 @@ const runPredict = async (text: string | undefined, flags: Flags): Promise<Outco
   const session = await sessionOf(flags, String(flags['from']))()
   if (E.isLeft(session)) return E.left([session.left])
   try {
-    const tasks = asked?.map((name) => taskOf(name)!) ?? [session.right.saved.model.tasks[0]!.task]
-    for (const task of tasks) {
-      const isAnswered = answering(session.right.saved, task)
-      if (E.isLeft(isAnswered)) return E.left([isAnswered.left])
+    const tasks: Task[] = asked === undefined ? [session.right.saved.model.tasks[0]!.task] : []
+    for (const name of asked ?? []) {
+      const task = await sessionTask(session.right, name)()
+      if (E.isLeft(task)) return E.left([task.left])
+      tasks.push(task.right)
     }
     const isJson = flags['json'] === true
     return data === undefined

@@ -6,7 +6,7 @@ import { permuted } from '../data/draw'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import { badInput, type Fault } from '../fault'
 import { openNamed } from '../pretrain/device'
-import { locate, taskOf, tasks as known, type Example, type LeftOut, type Split, type Task } from '../tasks'
+import { askedTask, locate, type AskedTask, type Example, type LeftOut, type Split, type Task } from '../tasks'
 import type { FinetuneConfig } from './config'
 import { encoderOf, type EncodedExample } from './encode'
 import { takesSan, type AnswerForm } from './heads'
@@ -41,8 +41,9 @@ export interface Opened {
 export const openTasks =
   (config: FinetuneConfig): TE.TaskEither<Fault, Opened> =>
   async () => {
-    const tasks = namedTasks(config.task)
-    if (E.isLeft(tasks)) return tasks
+    const asked = await askedTasks(config.task)()
+    if (E.isLeft(asked)) return asked
+    const tasks = asked.right.map(({ task }) => task)
     const begun = await openBeginning(config.from)()
     if (E.isLeft(begun)) return begun
     const { tokenizer, checkpoint, config: sizes } = begun.right
@@ -53,7 +54,7 @@ export const openTasks =
     if (E.isLeft(encode)) return encode
     const train: Rows[] = []
     const dev: Rows[] = []
-    for (const task of tasks.right)
+    for (const task of tasks)
       for (const [split, into] of [
         ['train', train],
         ['dev', dev],
@@ -62,7 +63,7 @@ export const openTasks =
         if (E.isLeft(rows)) return rows
         into.push(rows.right)
       }
-    const answered = tasks.right.map((task, i) => headed(task, answerFor(config, task, train[i]!)))
+    const answered = tasks.map((task, i) => headed(task, answerFor(config, task, train[i]!)))
     if (config.answer === 'san' && answered.every(({ answer }) => answer !== 'san'))
       return E.left(badInput('--answer', `--task ${config.task.join(',')}`, 'pooled, without a classification of pairs', 'san')) // prettier-ignore
     const device = await openNamed(config.device, config)()
@@ -71,7 +72,10 @@ export const openTasks =
       config,
       model: { config: sizes, headDropout, tasks: answered },
       settings: {
-        tasks: answered.map(({ task: { name }, answer }) => ({ name, answer })),
+        tasks: answered.map(({ task: { name }, answer }, i) => {
+          const { own } = asked.right[i]!
+          return { name, answer, ...(own === undefined ? {} : { own }) }
+        }),
         headDropout,
         seq,
         separators,
@@ -90,17 +94,23 @@ const answerFor = ({ answer }: FinetuneConfig, { head }: Task, { examples }: Row
   answer === 'san' && takesSan(head, examples[0]!.readings[0]!.second !== undefined) ? 'san' : 'pooled'
 
 /** left  a name that no task has, or a task without training rows */
-export const namedTasks = (names: readonly string[]): E.Either<Fault, readonly Task[]> => {
-  const found: Task[] = []
-  for (const name of names) {
-    const task = taskOf(name)
-    if (task === undefined) return E.left(badInput('--task', '', Object.keys(known).join(' | '), JSON.stringify(name)))
-    if (task.answeredBy !== undefined)
-      return E.left(badInput('--task', '', 'a task with training rows', `${name}, which a model tuned to ${task.answeredBy} answers`)) // prettier-ignore
-    found.push(task)
+const askedTasks =
+  (names: readonly string[]): TE.TaskEither<Fault, readonly AskedTask[]> =>
+  async () => {
+    const found: AskedTask[] = []
+    for (const name of names) {
+      const asked = await askedTask(name)()
+      if (E.isLeft(asked)) return asked
+      const { answeredBy } = asked.right.task
+      if (answeredBy !== undefined)
+        return E.left(badInput('--task', '', 'a task with training rows', `${name}, which a model tuned to ${answeredBy} answers`)) // prettier-ignore
+      found.push(asked.right)
+    }
+    const same = found.find(({ task }, i) => found.findIndex((other) => other.task.name === task.name) < i)
+    return same === undefined
+      ? E.right(found)
+      : E.left(badInput('--task', '', 'each task once', `${same.task.name} twice`))
   }
-  return E.right(found)
-}
 
 const readRows =
   (

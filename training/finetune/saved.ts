@@ -7,7 +7,7 @@ import { initValues, tunedSpecs, type PairConfig, type ParameterSpec } from '../
 import { requireTensors } from '../checkpoint/checkpoint'
 import { badInput, type Fault } from '../fault'
 import { openSaved, type SavedRun } from '../pretrain/saved-run'
-import { taskOf, tasks as known } from '../tasks'
+import { OwnTask, ownTask, taskOf, tasks as known } from '../tasks'
 import { bestRun } from './folder'
 import { answers } from './heads'
 import { headed, namedAvals, specsOf, type HeadedTask, type TunedModel } from './model'
@@ -16,7 +16,10 @@ import { headed, namedAvals, specsOf, type HeadedTask, type TunedModel } from '.
 export const TunedSettings = closed(
   'tuned',
   {
-    tasks: t.readonlyArray(closed('task', { name: t.string, answer: oneOf(answers) }, {}), 'a list of tasks'),
+    tasks: t.readonlyArray(
+      closed('task', { name: t.string, answer: oneOf(answers) }, { own: OwnTask }),
+      'a list of tasks',
+    ),
     headDropout: Rate,
     seq: PositiveInt,
     separators: t.union([t.literal(1), t.literal(2)], '1 or 2'),
@@ -73,8 +76,8 @@ const modelOfSettings = (
   path: string,
 ): E.Either<Fault, TunedModel> => {
   const answered: HeadedTask[] = []
-  for (const { name, answer } of tasks) {
-    const task = taskOf(name)
+  for (const { name, answer, own } of tasks) {
+    const task = own === undefined ? taskOf(name) : ownTask(own)
     if (task === undefined)
       return E.left(badInput('checkpoint: tuned tasks', path, Object.keys(known).join(' | '), name))
     answered.push(headed(task, answer))

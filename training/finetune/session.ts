@@ -4,7 +4,7 @@ import type { Device, DeviceName } from '../../kernels'
 import { badInput, ofRun, type Fault } from '../fault'
 import { openNamed, type DeviceChoices } from '../pretrain/device'
 import { uploadAll } from '../runner'
-import { locate, type Answer, type Example, type Split, type Task, type TaskRows } from '../tasks'
+import { askedTask, locate, type Answer, type Example, type Split, type Task, type TaskRows } from '../tasks'
 import { openAnswerer } from './answers'
 import { encoderOf } from './encode'
 import { namedAvals, type HeadedTask } from './model'
@@ -68,6 +68,18 @@ export const answering = (
     ? E.left(badInput('--task', checkpoint.path, `one of ${model.tasks.map(({ task }) => task.name).join(', ')}, which the model was tuned to`, answeredBy === name ? name : `${name}, which is answered by ${answeredBy}`)) // prettier-ignore
     : E.right(found)
 }
+
+/** The task that was asked for: of the model, or any other by `askedTask`. left  one that the model does not answer */
+export const sessionTask =
+  ({ saved }: Session, asked: string): TE.TaskEither<Fault, Task> =>
+  async () => {
+    const own = saved.model.tasks.find(({ task }) => task.name === asked)
+    if (own !== undefined) return E.right(own.task)
+    const other = await askedTask(asked)()
+    if (E.isLeft(other)) return other
+    const isAnswered = answering(saved, other.right.task)
+    return E.isLeft(isAnswered) ? isAnswered : E.right(other.right.task)
+  }
 
 /** Rows of a task's split, and the file they are in. */
 export const readSplit =

@@ -1,4 +1,5 @@
 export { locate } from './locate'
+export { askedTask, OwnTask, ownTask, type AskedTask } from './own-task'
 export { taskOf, tasks } from './registry'
 export {
   splits,

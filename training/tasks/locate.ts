@@ -9,6 +9,7 @@ import type { Split, Task } from './task'
 const suiteFolders: { readonly [S in Task['suite']]: readonly string[] } = {
   glue: ['glue', 'GLUE', 'glue_data'],
   superglue: ['superglue', 'SuperGLUE'],
+  own: [],
 }
 
 const endings = ['', '.gz', '.br']
@@ -41,7 +42,8 @@ export const locate =
           const path = join(folder, ...place, `${file}${ending}`)
           if (await exists(path)) return E.right(path)
         }
-    const expected = `${names.join(' or ')}, also .gz or .br, in it, in ${folders.join(' or ')}, or in ${suite}/${folders.join(` or ${suite}/`)}`
+    const inFolders = [...folders, ...suiteFolders[suite].slice(0, 1).flatMap((s) => folders.map((f) => `${s}/${f}`))]
+    const expected = `${names.join(' or ')}, also .gz or .br, in it or in ${inFolders.join(' or ')}`
     return E.left(
       dataFault(`${split} rows of ${name}`, folder, expected, (await exists(folder)) ? 'none' : 'no such folder'),
     )

@@ -79,7 +79,8 @@ export interface Task {
   readonly title: string
   /** Names of the folder of its files, in the order in which they are looked for. */
   readonly folders: readonly string[]
-  readonly suite: 'glue' | 'superglue'
+  /** own: of the user's making */
+  readonly suite: 'glue' | 'superglue' | 'own'
   readonly head: HeadForm
   /** The task whose trained head answers this one, which has no training rows (AX: mnli). Default: itself. */
   readonly answeredBy?: string
