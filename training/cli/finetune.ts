@@ -51,6 +51,7 @@ export const finetuneCommand = (program: Command, run: (outcome: Promise<Outcome
     .option('--answer <name>', `${answers.join(' | ')}: the head of pairs of texts (default pooled)`)
     .option('--candidates <n>', 'readings of a ranking that a step holds against each other (default 4)', numeric)
     .option('--mixing <name>', 'proportional | square-root | ratio=K: how tasks are mixed (default proportional)')
+    .option('--pdr <settings>', 'a robust loss, as in divergence=hellinger,alpha=1,eps=1e-3 (docs/robust.md)')
     .option('--rows <n>', 'training rows that are used, at most (default all)', numeric)
     .option('--seed <k>', 'of the first run (default 1)', numeric)
     .option('--seeds <k>', 'runs, with seeds counted up (default 1)', numeric)

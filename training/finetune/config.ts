@@ -14,6 +14,7 @@ import {
   type CodecFault,
 } from '../../core'
 import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
+import { parsePdr } from '../robust'
 import { parseScaler } from '../scaling'
 import { answers } from './heads'
 import type { Mixing } from './order'
@@ -33,6 +34,7 @@ const learning = {
   attentionDropout: Rate,
   headDropout: Rate,
   seq: PositiveInt, // most tokens of a row
+  pdr: t.string, // see parsePdr
   answer: oneOf(answers), // of pairs of texts
   mixing: t.string, // proportional | square-root | ratio=K
 }
@@ -65,8 +67,8 @@ export const FinetuneOptions = closed(
 )
 export type FinetuneOptions = t.TypeOf<typeof FinetuneOptions>
 
-/** `train` may stay out; `seq` is the model's where it is not given, `lossScale` follows `precision`, `microBatch` the batch. */
-type MayBeMissing = 'train' | 'rows' | 'seq'
+/** `train` and `pdr` may stay out; `seq` is the model's where it is not given, `lossScale` follows `precision`, `microBatch` the batch. */
+type MayBeMissing = 'train' | 'rows' | 'seq' | 'pdr'
 export type FinetuneConfig = Required<Omit<FinetuneOptions, MayBeMissing | 'mixing'>> &
   Pick<FinetuneOptions, MayBeMissing> & { readonly mixing: Mixing }
 
@@ -126,6 +128,8 @@ export const decideFinetune = (
   if (E.isLeft(mixing)) wrong('mixing', mixing.left, JSON.stringify(given.mixing))
   const scaler = parseScaler(lossScale)
   if (E.isLeft(scaler)) wrong('lossScale', scaler.left.expected, scaler.left.got)
+  const pdr = given.pdr === undefined ? E.right(undefined) : parsePdr(given.pdr)
+  if (E.isLeft(pdr)) faults.push(pdr.left)
   if (faults.length > 0 || data === undefined || from === undefined || E.isLeft(mixing)) return E.left(faults)
   return E.right({ ...given, task, data, from, microBatch, lossScale, mixing: mixing.right })
 }

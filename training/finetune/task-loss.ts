@@ -18,15 +18,12 @@ import {
   type Expr,
   type Key,
 } from '../../core'
-import { lookUp, mainHidden, mainTable, type TunedParams } from '../../models'
+import { lookUp, mainHidden, mainTable, type Perturbation, type TunedParams } from '../../models'
 import type { LossFn } from '../objectives'
 import { passDropout } from '../objectives/replaced-text'
 import type { HeadForm } from '../tasks'
 import type { TaskInputs } from './batch'
 import type { HeadedTask, TunedModel } from './model'
-
-/** Noise on the embedding output, f32[R, T, D] -> the same. */
-export type Perturb = (embedded: Expr) => Expr
 
 /** A key of a pass: none is a pass without dropout. */
 export type PassKey = Key | null
@@ -51,7 +48,7 @@ export const scoresOf = (
   params: TunedParams,
   batch: TaskInputs,
   key: PassKey,
-  perturb?: Perturb,
+  perturb?: Perturbation,
 ): Expr => {
   const embedded = lookUp(mainTable(params), batch.ids, batch.tokenOrder)
   const dropout = key === null ? null : passDropout(config, foldIn(key, 'main'))
@@ -67,12 +64,17 @@ export const isChosen = ({ kind }: HeadForm): boolean => kind === 'choice' || ki
 
 /**
  * A task's loss: -ln p(right), or the squared error of a value divided by its scale; Σ weight · loss / count. Logged by the task's name.
+ * `scores`: where they come from, by default from scoresOf; logarithms of probabilities will do.
  */
 export const taskLoss =
-  (model: TunedModel, headed: HeadedTask): LossFn<TunedParams, TaskInputs> =>
+  <B extends TaskInputs = TaskInputs>(
+    model: TunedModel,
+    headed: HeadedTask,
+    scores = (params: TunedParams, batch: B, key: Key): Expr =>
+      scoresOf(model, headed, params, batch, rowKey(key, batch)),
+  ): LossFn<TunedParams, B> =>
   (params, batch, key) => {
-    const scores = scoresOf(model, headed, params, batch, rowKey(key, batch))
-    const loss = lossOfScores(headed.task.head, scores, batch)
+    const loss = lossOfScores(headed.task.head, scores(params, batch, key), batch)
     return { loss, metrics: { [headed.task.name]: loss } }
   }
 

@@ -13,7 +13,7 @@ import type { EncodedExample } from './encode'
 import { lengthFor } from './lengths'
 import { avalsOf, layerFactor, type HeadedTask, type TunedModel } from './model'
 import { orderOf, type Order } from './order'
-import { taskLoss } from './task-loss'
+import { robustLoss } from './robust-loss'
 
 /** What a step logs. `loss` is the task's and what regularises it. */
 export interface TuneRecord {
@@ -133,7 +133,7 @@ const trainerOf =
   async () => {
     const tuned = dropped(model, config)
     const headed = tuned.tasks[task]!
-    const plain = taskLoss(tuned, headed)
+    const plain = robustLoss(tuned, headed, config.pdr)
     const { microBatch, precision } = config
     const trainer = await openTrainer<TunedParams, TaskInputs, TaskBatch>({
       device,

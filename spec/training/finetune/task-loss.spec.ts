@@ -11,6 +11,7 @@ import {
   type TaskInputs,
   type TaskShape,
 } from '../../../training/finetune/batch'
+import { robustLoss } from '../../../training/finetune/robust-loss'
 import { headed, type TunedModel } from '../../../training/finetune/model'
 import { scoresOf, taskLoss } from '../../../training/finetune'
 import type { HeadForm, Task } from '../../../training/tasks'
@@ -82,7 +83,10 @@ describe('training/finetune/task-loss', (test) => {
       const model = modelOf(kind)
       const posed = posedOf(kind, 4, C, 10)
       const alone = posed.map((p) => lossOf(model, inputsOf([p], shape(1))))
-      assertClose([lossOf(model, inputsOf(posed, shape(4)))], [alone.reduce((a, b) => a + b) / 4], { label: kind, tolerance: 1e-12 })
+      assertClose([lossOf(model, inputsOf(posed, shape(4)))], [alone.reduce((a, b) => a + b) / 4], {
+        label: kind,
+        tolerance: 1e-12,
+      })
     })
 
     test(`${kind}: longer rows of padding, and examples that are not there, change nothing`, () => {
@@ -97,7 +101,10 @@ describe('training/finetune/task-loss', (test) => {
       const model = modelOf(kind, 'pooled', config, 0.2)
       const posed = posedOf(kind, 4, C, 10)
       const parts = [0, 2].map((from) => lossOf(model, inputsOf(posed, shape(2), from)))
-      assertClose([parts[0]! + parts[1]!], [lossOf(model, inputsOf(posed, shape(4)))], { label: kind, tolerance: 1e-12 })
+      assertClose([parts[0]! + parts[1]!], [lossOf(model, inputsOf(posed, shape(4)))], {
+        label: kind,
+        tolerance: 1e-12,
+      })
     })
   }
 
@@ -121,7 +128,40 @@ describe('training/finetune/task-loss', (test) => {
         if (answer === 'san') assert.ok(Math.abs(total - 1) < 1e-12)
         return Math.log(total) - own[target]!
       })
-      assertClose([lossOf(model, inputs, params)], [losses.reduce((a, b) => a + b) / 3], { label: answer, tolerance: 1e-12 })
+      assertClose([lossOf(model, inputs, params)], [losses.reduce((a, b) => a + b) / 3], {
+        label: answer,
+        tolerance: 1e-12,
+      })
+    }
+  })
+
+  for (const kind of kinds)
+    for (const settings of ['mode=adversarial,alpha=2,draws=same', 'mode=random,noise=seq'])
+      test(`${kind}, ${settings}: micro-batches add up; the regulariser is there`, () => {
+        const config = { ...pair, dropout: 0.3, attentionDropout: 0.2 }
+        const model = modelOf(kind, 'pooled', config, 0.2)
+        const C = readingsIn(kind)
+        const posed = posedOf(kind, 4, C, 10)
+        const robust = robustLoss(model, model.tasks[0]!, settings)
+        const of = (inputs: TaskInputs): readonly number[] => {
+          const { loss, metrics } = robust(paramsOf(model), inputs, keyOf(11))
+          return [...evaluateOne(loss), ...evaluateOne(metrics['pdr']!), ...evaluateOne(metrics[kind]!)]
+        }
+        const whole = of(inputsOf(posed, { examples: 4, readings: C, length: 10 }))
+        const parts = [0, 2].map((from) => of(inputsOf(posed, { examples: 2, readings: C, length: 10 }, from)))
+        assertClose(parts[0]!.map((x, i) => x + parts[1]![i]!), whole, { label: 'micro-batches', tolerance: 1e-9 }) // prettier-ignore
+        assert.ok(whole[1]! > 0)
+        const alpha = settings.includes('alpha=2') ? 2 : 1
+        assertClose([whole[0]!], [whole[2]! + alpha * whole[1]!], { label: 'sum', tolerance: 1e-12 })
+      })
+
+  test('robustLoss: the task’s own term is taskLoss', () => {
+    for (const kind of kinds) {
+      const model = modelOf(kind)
+      const C = readingsIn(kind)
+      const inputs = inputsOf(posedOf(kind, 3, C, 10), { examples: 3, readings: C, length: 10 })
+      const { metrics } = robustLoss(model, model.tasks[0]!, 'alpha=3')(paramsOf(model), inputs, keyOf(11))
+      assertClose([...evaluateOne(metrics[kind]!)], [lossOf(model, inputs)], { label: kind, tolerance: 1e-12 })
     }
   })
 
