@@ -6,9 +6,13 @@ import {
   answers,
   decideFinetune,
   finetune,
+  finetuneGrid,
+  grids,
+  readGrid,
   showScores,
   type FinetuneConfig,
   type FinetuneResult,
+  type Grid,
   type TuneListener,
 } from '../finetune'
 import { tasks } from '../tasks'
@@ -59,6 +63,7 @@ export const finetuneCommand = (program: Command, run: (outcome: Promise<Outcome
     .option('--precision <name>', precisionHelp)
     .option('--loss-scale <name>', lossScaleHelp)
     .option('--out <dir>', 'folder of the runs (default runs/finetune)')
+    .option('--grid <file>', `lists of values by setting, as JSON, or ${Object.keys(grids).join(' | ')}`)
     .option('--config <file>', 'settings as JSON, by the names of the options; options win')
     .option('--resume', 'go on where the runs in --out were ended; what is done is taken as it is')
     .option('--json', 'one JSON line an evaluation, then one with "done"')
@@ -66,7 +71,10 @@ export const finetuneCommand = (program: Command, run: (outcome: Promise<Outcome
     .action((flags: Flags) => run(runFinetune(flags)))
 }
 
-const notSettings = new Set(['config', 'json', 'resume'])
+const notSettings = new Set(['config', 'json', 'resume', 'grid'])
+
+const settingsOf = (flags: Flags): Flags =>
+  Object.fromEntries(Object.entries(flags).filter(([key]) => !notSettings.has(key)))
 
 /** Settings of --config and of options, which win. */
 export const finetuneConfigOf =
@@ -74,8 +82,7 @@ export const finetuneConfigOf =
   async () => {
     const file = await configFile(flags['config'])()
     if (E.isLeft(file)) return E.left([file.left])
-    const given = Object.fromEntries(Object.entries(flags).filter(([key]) => !notSettings.has(key)))
-    const decided = decideFinetune(file.right, given)
+    const decided = decideFinetune(file.right, settingsOf(flags))
     return E.isRight(decided) ? decided : E.left(configFaults(flags, decided.left))
   }
 
@@ -83,17 +90,57 @@ const runFinetune = async (flags: Flags): Promise<Outcome> => {
   const config = await finetuneConfigOf(flags)()
   if (E.isLeft(config)) return config
   const isJson = flags['json'] === true
+  const grid = typeof flags['grid'] === 'string' ? await readGrid(flags['grid'])() : E.right(undefined)
+  if (E.isLeft(grid)) return E.left([grid.left])
   const stop = stopSignal()
   const watching = watch(isJson)
-  const result = await finetune(config.right, flags['resume'] === true, {
-    ...watching.listener,
-    shouldStop: stop.isAsked,
-  })()
-  watching.stop()
-  stop.dispose()
+  const listener = { ...watching.listener, shouldStop: stop.isAsked }
+  try {
+    return grid.right === undefined
+      ? await runOnce(config.right, flags, listener, isJson)
+      : await runGrid(config.right, grid.right, flags, listener, isJson)
+  } finally {
+    watching.stop()
+    stop.dispose()
+  }
+}
+
+const runOnce = async (
+  config: FinetuneConfig,
+  flags: Flags,
+  listener: TuneListener,
+  isJson: boolean,
+): Promise<Outcome> => {
+  const result = await finetune(config, flags['resume'] === true, listener)()
   if (E.isLeft(result)) return E.left([result.left])
-  conclude(config.right, result.right, isJson)
+  conclude(config, result.right, isJson)
   return E.right(result.right.isDone ? 0 : 130)
+}
+
+const runGrid = async (
+  base: FinetuneConfig,
+  grid: Grid,
+  flags: Flags,
+  listener: TuneListener,
+  isJson: boolean,
+): Promise<Outcome> => {
+  const file = await configFile(flags['config'])()
+  if (E.isLeft(file)) return E.left([file.left])
+  const result = await finetuneGrid(
+    base,
+    grid,
+    (point, out) => {
+      const decided = decideFinetune(file.right, { ...settingsOf(flags), ...point, out })
+      return E.isRight(decided) ? decided : E.left(configFaults(flags, decided.left))
+    },
+    flags['resume'] === true,
+    { ...listener, point: (name, number, of) => note(`${number}/${of}: ${name}`) },
+  )()
+  if (E.isLeft(result)) return result
+  const { isDone, runs } = result.right
+  if (isJson) printJson({ done: isDone, runs })
+  else for (const { point, score, out } of runs) print(`${score.toFixed(4)}  ${Object.entries(point).map(([k, v]) => `${k} ${v}`).join(', ')}  ${out}`) // prettier-ignore
+  return E.right(isDone ? 0 : 130)
 }
 
 /** What happens, for people or for machines. */

@@ -22,7 +22,7 @@ import type { Mixing } from './order'
 const precisions: readonly ComputeDType[] = ['f32', 'f16', 'bf16']
 
 /** Settings that shape what is learned; a grid gives lists of values for them. */
-const learning = {
+export const learningSettings = {
   epochs: PositiveNumber,
   lr: PositiveNumber, // peak learning rate
   warmup: Share, // share of the steps in which it rises
@@ -50,7 +50,7 @@ export const FinetuneOptions = closed(
     from: t.string, // a pretrained or tuned checkpoint
     untrained: t.boolean, // its sizes alone: weights are drawn anew
     out: t.string,
-    ...learning,
+    ...learningSettings,
     separators: t.union([t.literal(1), t.literal(2)], '1 or 2'), // [SEP]s between the texts of a pair
     candidates: t.refinement(PositiveInt, (n) => n >= 2, 'a whole number, 2 or more'), // readings of a ranking that a step holds against each other
     rows: PositiveInt, // training rows that are used, at most

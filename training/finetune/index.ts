@@ -4,6 +4,7 @@ export { decideFinetune, FinetuneOptions, parseMixing, type FinetuneConfig } fro
 export { encoderOf, type EncodedExample, type EncodedReading, type EncodeConfig } from './encode'
 export { answers } from './heads'
 export { orderOf, type Mixing, type Order } from './order'
+export { finetuneGrid, grids, pointsOf, readGrid, type Grid, type GridResult } from './grid'
 export { finetune, type FinetuneResult } from './run'
 export { openTuned, type SavedTuned } from './saved'
 export { showScores } from './summary'

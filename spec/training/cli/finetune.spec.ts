@@ -176,6 +176,33 @@ describe('training/cli: finetune', (test) => {
     before.forEach((x, i) => assert.ok(Math.abs(x - after[i]!) < 1e-4, `${x} and ${after[i]}`))
   })
 
+  test('a grid: a run at every point, the best first; with --resume what is there is not run again', async () => {
+    const grid = at('grid.json')
+    writeFileSync(grid, JSON.stringify({ lr: [1e-2, 1e-9], batch: [8] }))
+    const more = ['--task', 'sst-2', '--epochs', '4', '--grid', grid]
+    const first = ok(await tune('grid', more))
+    const { done, runs } = jsonLines(first.stdout).at(-1) as {
+      readonly done: boolean
+      readonly runs: readonly { readonly point: object; readonly score: number; readonly out: string }[]
+    }
+    assert.is(done, true)
+    assert.is(runs.length, 2)
+    assert.ok(runs[0]!.score >= runs[1]!.score)
+    const again = ok(await tune('grid', [...more, '--resume']))
+    assert.equal(jsonLines(again.stdout), jsonLines(first.stdout).slice(-1))
+  })
+
+  test('--pdr: the regulariser is logged; alpha = 0 is the plain run, number for number', async () => {
+    ok(await whole)
+    const log = (out: string) => lines(out, 'seed-1/log.jsonl')
+    ok(await tune('pdr', ['--task', 'sst-2', '--epochs', '1', '--pdr', 'mode=random,alpha=1']))
+    assert.ok(log('pdr').every((l) => (l['metrics'] as Record<string, number>)['pdr']! > 0))
+    ok(await tune('pdr-0', ['--task', 'sst-2', '--epochs', '1', '--pdr', 'alpha=0']))
+    ok(await tune('plain', ['--task', 'sst-2', '--epochs', '1']))
+    const losses = (out: string) => log(out).map((l) => l['loss'])
+    assert.equal(losses('pdr-0'), losses('plain'))
+  })
+
   test('predict: a submission file, and texts by the line', async () => {
     ok(await whole)
     const from = ['predict', '--from', at('whole'), '--device', 'wasm']
