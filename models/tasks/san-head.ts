@@ -28,7 +28,7 @@ import {
 } from '../../core'
 import type { PairConfig } from '../config'
 import type { LinearParams } from '../encoder'
-import { linearSpecs } from '../parameters'
+import { linearSpecs, normalSpec } from '../parameters'
 import { gruSpecs, gruStep, type GruParams } from './gru'
 import { dropAt, pooled, requireOfTokens, type HeadDropout } from './states'
 
@@ -43,7 +43,7 @@ export interface SanForm {
 export const sanForm: SanForm = { turns: 5, turnDropout: 0.1 }
 
 export type SanParams = {
-  readonly summary: LinearParams
+  readonly summary: { readonly weight: Expr } // f32[D, 1]; a bias would move all scores alike
   readonly attention: LinearParams
   readonly gru: GruParams
   readonly out: LinearParams
@@ -51,7 +51,7 @@ export type SanParams = {
 
 /** One set of layers for all turns. */
 export const sanSpecs = (c: PairConfig, outputs: number) => ({
-  summary: linearSpecs(c, c.hidden, 1),
+  summary: { weight: normalSpec(c.initStd, c.hidden, 1) },
   attention: linearSpecs(c, c.hidden, c.hidden),
   gru: gruSpecs(c, c.hidden, c.hidden),
   out: linearSpecs(c, 4 * c.hidden, outputs),
@@ -74,7 +74,7 @@ export const sanLogPosterior = (form: SanForm, p: SanParams, hidden: Expr, segme
     const [B, T, D] = hidden.aval.shape as readonly [number, number, number]
     const [isFirst, isSecond] = [eq(segments, 1), eq(segments, 2)]
     const states = dropAt(d, 'states')(hidden)
-    let state = pooled(reshape(linear(p.summary)(states), [B, T]), isSecond, states) // s_0, [B, D]
+    let state = pooled(reshape(matmul(states, p.summary.weight), [B, T]), isSecond, states) // s_0, [B, D]
     const votes: Expr[] = []
     for (let k = 1; k <= form.turns; k++) {
       const query = linear(p.attention)(state)

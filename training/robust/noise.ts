@@ -86,8 +86,8 @@ export const withinBall = (norm: NoiseNorm, radius: number, v: Expr): Expr => {
 export const atTokens = (isToken: Expr, noise: Expr): Expr => where(expandDims(isToken, 2), noise, 0)
 
 /**
- * Standard normals in the shape of embedded tokens f32[B, T, D], numbered by the key's N examples: B is a multiple of N, the readings of an
- * example one after another.
+ * Standard normals in the shape of embedded tokens f32[B, T, D], numbered by the key's N examples, or B readings: B is a multiple of N,
+ * the readings of an example one after another.
  */
 export const normalLike = (key: Key, e: Expr): Expr => {
   const [rows, ...rest] = e.aval.shape as readonly [number, number, number]

@@ -4,9 +4,9 @@ import type { Perturbation } from '../../models'
 /** What a robust loss reads of a batch of N examples in B readings of T tokens: B = N, but for choices, whose readings follow one another. */
 export type RobustBatch = {
   readonly weights: Expr // f32[N]: what each example counts, 0 for one that fills up
-  readonly count: Expr // f32[1], Σ weights of the whole global batch
-  readonly exampleLo: Expr // i32[N], low 16 bits of the global number of the example
-  readonly exampleHi: Expr // i32[N], high 16 bits
+  readonly count: Expr // f32[] or f32[1], Σ weights of the whole global batch
+  readonly exampleLo: Expr // i32[N], low 16 bits of the global number of the example; or i32[B], of the reading
+  readonly exampleHi: Expr // high 16 bits
   readonly isToken: Expr // bool[B, T], false at padding
 }
 

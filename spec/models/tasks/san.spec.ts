@@ -48,7 +48,7 @@ const byHand = (p: SanParams, turns: number, row: number): readonly Vector[] => 
   const weighed = (shares: Vector, of_: readonly Vector[]): Vector =>
     Array.from({ length: D }, (_, d) => of_.reduce((s, v, j) => s + shares[j]! * v[d]!, 0))
   const [first, second] = [tokens(1), tokens(2)]
-  let s = weighed(softmax(second.map((m) => line('summary', m)[0]!)), second)
+  let s = weighed(softmax(second.map((m) => dot(of.get('summary/weight')!, m))), second)
   return Array.from({ length: turns }, () => {
     const query = line('attention', s)
     const x = weighed(softmax(first.map((m) => dot(query, m))), first)
