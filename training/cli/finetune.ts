@@ -15,6 +15,7 @@ import {
   type Grid,
   type TuneListener,
 } from '../finetune'
+import { rematNames } from '../../models'
 import { tasks } from '../tasks'
 import { configFaults, configFile, type Flags } from './config-file'
 import { deviceOption, lossScaleHelp, numeric, precisionHelp } from './options'
@@ -39,6 +40,7 @@ export const finetuneCommand = (program: Command, run: (outcome: Promise<Outcome
     .option('--lr <x>', 'peak learning rate (default 2e-5)', numeric)
     .option('--batch <b>', 'examples of a step (default 32)', numeric)
     .option('--micro-batch <b>', 'of these, computed at once: a divisor of the batch (default all)', numeric)
+    .option('--remat <name>', `${rematNames.join(' | ')}: what is computed again instead of being kept (default none)`)
     .option('--warmup <share>', 'share of the steps in which the rate rises (default 0.0625)', numeric)
     .option('--weight-decay <x>', '(default 0.01)', numeric)
     .option('--clip <norm>', 'greatest gradient norm; 0: no clipping (default 0)', numeric)

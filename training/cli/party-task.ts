@@ -17,7 +17,7 @@ const party: OwnTask = {
 /** A passage is whole sentences: as few as have the least words; one of more than the most is left out. */
 const words = { least: 18, most: 60 } as const
 /** Passages of an address, at most: taken evenly from all of it. */
-const passagesOf = { train: 24, dev: 10 } as const
+const passagesOf = { train: 24, dev: 20 } as const
 /** Every so many-th address is asked about; none of its passages is trained on. */
 const heldOutEvery = 4
 

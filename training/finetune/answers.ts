@@ -72,6 +72,7 @@ export const openAnswerer = ({ device, model, rows: B, seq }: AnswererSpec): Ans
         const read = await device.read(done.right.get('scores')!)()
         device.free([...done.right.values()].flat())
         if (E.isLeft(read)) return read
+        if (read.right.some(Number.isNaN)) return E.left(notNumbers(device, headed))
         const width = read.right.length / B
         part.forEach((i, b) => (scores[i] = [...read.right.subarray(b * width, (b + 1) * width)]))
       }
@@ -86,6 +87,15 @@ export const openAnswerer = ({ device, model, rows: B, seq }: AnswererSpec): Ans
     },
   }
 }
+
+const notNumbers = ({ name }: Device, { task }: HeadedTask): RunFault => ({
+  _tag: 'DeviceFault',
+  device: name,
+  what: `scores of ${task.name}`,
+  expected: 'numbers',
+  got: 'NaN',
+  help: 'the parameters, or what they come to in this precision, are not finite',
+})
 
 /** Scores of an example's readings as its answer. */
 const answerOf = (head: HeadForm, own: readonly (readonly number[])[]): Answer => {

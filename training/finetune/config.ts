@@ -14,6 +14,7 @@ import {
   type CodecFault,
 } from '../../core'
 import { deviceNames, matmulChoices, type ComputeDType } from '../../kernels'
+import { rematNames } from '../../models'
 import { parsePdr } from '../robust'
 import { parseScaler } from '../scaling'
 import { answers } from './heads'
@@ -58,6 +59,7 @@ export const FinetuneOptions = closed(
     seeds: PositiveInt, // runs, with seeds counted up
     evalsPerEpoch: PositiveInt,
     microBatch: PositiveInt,
+    remat: oneOf(rematNames), // what is computed again on the way back instead of being kept
     precision: oneOf(precisions),
     lossScale: t.string,
     device: oneOf(['auto', ...deviceNames] as const),
@@ -95,6 +97,7 @@ const defaults = {
   seed: 1,
   seeds: 1,
   evalsPerEpoch: 2,
+  remat: 'none',
   precision: 'f32',
   device: 'auto',
   threads: 0,

@@ -1,5 +1,5 @@
 import { leavesOf, mapTree, type Aval, type Tree } from '../../core'
-import { tunedSpecs, type PairConfig, type ParameterSpec } from '../../models'
+import { tunedSpecs, type PairModel, type ParameterSpec } from '../../models'
 import type { Task } from '../tasks'
 import { headOf, type AnswerForm, type TaskHead } from './heads'
 
@@ -12,7 +12,7 @@ export interface HeadedTask {
 
 /** What is tuned: sizes, and a head for each task. */
 export interface TunedModel {
-  readonly config: PairConfig
+  readonly config: PairModel
   readonly headDropout: number
   readonly tasks: readonly HeadedTask[]
 }

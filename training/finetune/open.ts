@@ -148,6 +148,7 @@ const identityOf = (config: FinetuneConfig, from: string, rows: readonly Rows[])
     threads: _threads,
     matmul: _matmul,
     microBatch: _microBatch,
+    remat: _remat,
     ...rest
   } = config
   const hash = createHash('sha256')

@@ -54,10 +54,10 @@ export interface Tuner {
   readonly dispose: () => void
 }
 
-/** Dropout of a model that is tuned, whatever it was pretrained with. */
-const dropped = (model: TunedModel, { dropout, attentionDropout }: FinetuneConfig): TunedModel => ({
+/** The model as it is tuned: with a dropout of its own, and computed again where that is wanted. */
+const asTuned = (model: TunedModel, { dropout, attentionDropout, remat }: FinetuneConfig): TunedModel => ({
   ...model,
-  config: { ...model.config, dropout, attentionDropout },
+  config: { ...model.config, dropout, attentionDropout, remat },
 })
 
 export const openTuner =
@@ -131,7 +131,7 @@ const trainerOf =
     rate: Schedule,
   ): TE.TaskEither<Fault, Trainer<TaskBatch>> =>
   async () => {
-    const tuned = dropped(model, config)
+    const tuned = asTuned(model, config)
     const headed = tuned.tasks[task]!
     const plain = robustLoss(tuned, headed, config.pdr)
     const { microBatch, precision } = config

@@ -4,17 +4,21 @@ import type * as TE from 'fp-ts/TaskEither'
 import { countParameters } from '../../models'
 import type { Fault } from '../fault'
 import { renderReport } from '../report/render'
-import type { RunReport } from '../report/run-report'
+import type { RunReport, TunedFigures } from '../report/run-report'
 import type { SettledConfig } from './fit-memory'
 import { runFiles, writeText } from './folder'
 import type { RunResult } from './run'
 
-/** The run as a page: loss curves, held-out figures, corrections. Gives its path. */
+/** The run as a page: loss curves, held-out figures, corrections; and what it is worth for a task, where that was tried. Gives its path. */
 export const writeReport =
-  (result: RunResult): TE.TaskEither<Fault, string> =>
+  (result: RunResult, tuned?: TunedFigures): TE.TaskEither<Fault, string> =>
   async () => {
     const { out } = result.run.config
-    const written = await writeText(out, runFiles.report, renderReport(reportOf(result)))()
+    const written = await writeText(
+      out,
+      runFiles.report,
+      renderReport({ ...reportOf(result), ...(tuned === undefined ? {} : { tuned }) }),
+    )()
     return E.isLeft(written) ? written : E.right(join(out, runFiles.report))
   }
 

@@ -5,6 +5,7 @@ import { correctionsSection } from './corrections'
 import { escapeHtml } from './escape'
 import { headline, summary } from './headline'
 import type { RunReport } from './run-report'
+import { tunedSection } from './tuned'
 import { chartData, pageScript } from './script'
 import { pageStyle } from './style'
 import { uplotFiles } from './uplot-files'
@@ -35,6 +36,7 @@ export const renderReport = (unordered: RunReport): string => {
 ${settings(report.settings)}</header>
 <main>
 ${headline(report)}
+${tunedSection(report.tuned)}
 ${chartsSection(charts)}
 ${correctionsSection(report.corrections)}
 </main>

@@ -18,6 +18,15 @@ export interface ReportedCorrection {
   readonly replaced?: readonly boolean[]
 }
 
+/** What the main model is worth for a task; the last row is its own. */
+export interface TunedFigures {
+  readonly title: string
+  readonly note: string
+  readonly trainRows: number
+  readonly devRows: number
+  readonly rows: readonly { readonly name: string; readonly accuracy: number; readonly macroF1: number }[]
+}
+
 /** Everything that `report.html` tells of a run. */
 export interface RunReport {
   readonly title: string
@@ -29,6 +38,7 @@ export interface RunReport {
   /** Missing where the objective has no held-out figures of the pair's. */
   readonly baselines?: Baselines
   readonly corrections: readonly ReportedCorrection[]
+  readonly tuned?: TunedFigures
 }
 
 /** The first held-out figures if they are of step 0, and the last ones if they are of a later step. */

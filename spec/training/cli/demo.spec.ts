@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
@@ -23,9 +23,24 @@ describe('training/cli: demo', (test) => {
       /auxiliary's masked LM, nats a token +\d+\.\d{3} +\d+\.\d{3} +unigram entropy \d+\.\d{3}/,
       /detection, ROC AUC +0\.\d{3} +0\.\d{3} +frequency alone 0\.\d{3}/,
       /Corrections of held-out sentences/,
+      /accuracy on \d+ passages of addresses that were not tuned to/,
+      /the most frequent party +0\.\d{3}/,
+      /a linear model of the words +0\.\d{3}/,
+      /this model, untrained, tuned +0\.\d{3}/,
+      /this model, pretrained, tuned +0\.\d{3}/,
       /report +.*report\.html/,
     ])
       assert.match(stdout, part)
+    const [, told] = /this model, pretrained, tuned +(0\.\d{3})/.exec(stdout)!
+    const evaluated = await emend([
+      ...['evaluate', '--task', 'party', '--data', join(out, 'party'), '--json'],
+      ...['--from', join(out, 'party', 'pretrained')],
+    ])
+    assert.is(evaluated.code, 0, evaluated.stderr)
+    const { metrics } = JSON.parse(evaluated.stdout) as { readonly metrics: { readonly accuracy: number } }
+    assert.is(metrics.accuracy.toFixed(3), told)
+    const page = readFileSync(join(out, 'report.html'), 'utf8')
+    assert.ok(page.includes('Tuned to a task: parties') && page.includes(`>${told}</td>`))
     assert.ok(existsSync(join(out, 'report.html')))
   })
 
