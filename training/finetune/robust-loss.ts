@@ -1,5 +1,4 @@
 import * as E from 'fp-ts/Either'
-import { reshape } from '../../core'
 import type { TunedParams } from '../../models'
 import type { LossFn } from '../objectives'
 import { builtOnce, parsePdr, unperturbed, withPdr, type RobustBatch } from '../robust'
@@ -30,6 +29,5 @@ export const robustLoss = (
   )
   const divergence = head.kind === 'regression' ? 'squared-error' : config.divergence
   const robust = withPdr({ ...config, divergence }, posterior)(plain)
-  return (params, batch, key) =>
-    robust(params, { ...batch, count: reshape(batch.count, [1]), isToken: isTokenOf(batch) }, key)
+  return (params, batch, key) => robust(params, { ...batch, isToken: isTokenOf(batch) }, key)
 }

@@ -145,6 +145,7 @@ describe('training/finetune/task-loss', (test) => {
         const robust = robustLoss(model, model.tasks[0]!, settings)
         const of = (inputs: TaskInputs): readonly number[] => {
           const { loss, metrics } = robust(paramsOf(model), inputs, keyOf(11))
+          assert.equal(loss.aval.shape, [])
           return [...evaluateOne(loss), ...evaluateOne(metrics['pdr']!), ...evaluateOne(metrics[kind]!)]
         }
         const whole = of(inputsOf(posed, { examples: 4, readings: C, length: 10 }))
