@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import { ablate, readAblation, showSpread, tableOf } from '../ablate'
+import { ablate, readAblation, showSpread, tableOf, type AblationPlan } from '../ablate'
+import type { Fault } from '../fault'
+import { loadObjective } from '../pretrain/objective-file'
 import { deviceOption, type Flags } from './options'
 import { note, print, printJson, type Outcome } from './outcome'
 import { progressBar } from './progress'
@@ -23,7 +25,8 @@ export const ablateCommand = (program: Command, run: (outcome: Promise<Outcome>)
 const runAblate = async (file: string, { json, out, ...flags }: Flags): Promise<Outcome> => {
   const plan = await readAblation(file, flags, typeof out === 'string' ? out : undefined)()
   if (E.isLeft(plan)) return plan
-  if (plan.right.variants.some((v) => [...v.configs.values()].some((c) => c.objective.includes('#')))) importSelf()
+  const unusable = await objectiveFaults(plan.right)
+  if (unusable.length > 0) return E.left(unusable)
   const isJson = json === true
   const stop = stopSignal()
   const progress = progressBar(!isJson)
@@ -56,6 +59,18 @@ const runAblate = async (file: string, { json, out, ...flags }: Flags): Promise<
     for (const path of files) print(path)
   }
   return E.right(isDone ? 0 : 130)
+}
+
+/** What is wrong with the variants' objectives, before any of them is trained. */
+const objectiveFaults = async ({ variants }: AblationPlan): Promise<readonly Fault[]> => {
+  const names = new Set(variants.flatMap(({ configs }) => [...configs.values()].map((c) => c.objective)))
+  if ([...names].some((name) => name.includes('#'))) importSelf()
+  const faults: Fault[] = []
+  for (const name of names) {
+    const objective = await loadObjective(name)()
+    if (E.isLeft(objective)) faults.push(objective.left)
+  }
+  return faults
 }
 
 const showFigures = (figures: { readonly [figure: string]: number }): string =>

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { gapped, gapText, openCloze, type Candidate, type Choice, type ClozeModel, type Gapped } from '../cloze'
-import { openPair, trainedMain, type SavedPair } from '../correct/open'
+import { trainedMain, type SavedPair } from '../correct/open'
 import { badInput, ofRun, type Fault } from '../fault'
-import { deviceFaults, loadPair, wholeFaults } from './load-pair'
+import { deviceFaults, loadPair, openNamedPair, readByHelp, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
 import { textFaults, textsOf } from './texts'
@@ -13,6 +13,7 @@ export const clozeCommand = (program: Command, run: (outcome: Promise<Outcome>) 
     .description(`the likeliest tokens for each ${gapText} of a text, or the likeliest of some words`)
     .argument('[text]', `a text with ${gapText} in it; without it and without --file, standard input`)
     .requiredOption('--from <dir>', 'folder of a pretraining run, or a checkpoint in it')
+    .option('--objective <FILE.mjs#NAME>', readByHelp)
     .option('--file <f>', 'a file, one text a line')
     .option('--top <n>', 'candidates that are told (default 5)', numeric)
     .option('--choices <words>', `words parted by commas, of which one stands at the ${gapText}`)
@@ -30,7 +31,7 @@ const runCloze = async (text: string | undefined, flags: Flags): Promise<Outcome
   if (faults.length > 0) return E.left(faults)
   const texts = await textsOf('cloze', text, flags['file'])()
   if (E.isLeft(texts)) return E.left([texts.left])
-  const pair = await openPair(String(flags['from']))()
+  const pair = await openNamedPair(flags)()
   if (E.isLeft(pair)) return E.left([pair.left])
   const model = (flags['model'] ?? 'main') as ClozeModel
   const isTrained = model === 'main' ? trainedMain(pair.right, 'language') : E.right(undefined)

@@ -1,15 +1,11 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import * as TE from 'fp-ts/TaskEither'
 import { openCorrector, type Correction } from '../correct/corrector'
-import { openPair, trainedMain } from '../correct/open'
+import { trainedMain } from '../correct/open'
 import { ofRun, type Fault } from '../fault'
-import type { ObjectiveTraits } from '../objectives'
-import { loadObjective } from '../pretrain/objective-file'
-import { deviceFaults, loadPair, probabilityFaults } from './load-pair'
+import { deviceFaults, loadPair, openNamedPair, probabilityFaults, readByHelp } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
 import { note, print, printJson, type Outcome } from './outcome'
-import { importSelf } from './self'
 import { textFaults, textsOf } from './texts'
 
 export const correctCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
@@ -17,7 +13,7 @@ export const correctCommand = (program: Command, run: (outcome: Promise<Outcome>
     .description('for each token of a text the probability that it was replaced, and the corrected text')
     .argument('[text]', 'the text; without it and without --file, standard input')
     .requiredOption('--from <dir>', 'folder of a pretraining run, or a checkpoint in it')
-    .option('--objective <FILE.mjs#NAME>', 'that trained it, where it is not one of emend and has heads of its own')
+    .option('--objective <FILE.mjs#NAME>', readByHelp)
     .option('--file <f>', 'a file, one text a line')
     .option('--threshold <p>', 'tokens that are likelier replaced than this are corrected (default 0.5)', numeric)
     .option('--json', 'one JSON line a text')
@@ -32,9 +28,7 @@ const runCorrect = async (text: string | undefined, flags: Flags): Promise<Outco
   if (faults.length > 0) return E.left(faults)
   const texts = await textsOf('correct', text, flags['file'])()
   if (E.isLeft(texts)) return E.left([texts.left])
-  const named = await traitsOf(flags['objective'])()
-  if (E.isLeft(named)) return E.left([named.left])
-  const pair = await openPair(String(flags['from']), named.right)()
+  const pair = await openNamedPair(flags)()
   if (E.isLeft(pair)) return E.left([pair.left])
   const isTrained = trainedMain(pair.right)
   if (E.isLeft(isTrained)) return E.left([isTrained.left])
@@ -64,13 +58,6 @@ const runCorrect = async (text: string | undefined, flags: Flags): Promise<Outco
   } finally {
     await device.close()
   }
-}
-
-/** What an objective says of itself, where one is named. */
-const traitsOf = (name: unknown): TE.TaskEither<Fault, ObjectiveTraits | undefined> => {
-  if (typeof name !== 'string') return TE.right(undefined)
-  if (name.includes('#')) importSelf()
-  return loadObjective(name)
 }
 
 const argumentFaults = (text: string | undefined, flags: Flags): readonly Fault[] => [

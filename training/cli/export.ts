@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import { openPair, trainedMain } from '../correct/open'
+import { trainedMain } from '../correct/open'
 import { exportHuggingFace } from '../exchange'
+import { openNamedPair, readByHelp } from './load-pair'
 import type { Flags } from './options'
 import { print, printJson, type Outcome } from './outcome'
 
@@ -11,12 +12,14 @@ export const exportCommand = (program: Command, run: (outcome: Promise<Outcome>)
     .description("the main model's encoder as Hugging Face's transformers load it, with its tokenizer")
     .requiredOption('--from <dir>', 'folder of a pretraining run, or a checkpoint in it')
     .requiredOption('--out <dir>', 'folder to write: model.safetensors, config.json, tokenizer.json')
+    .option('--objective <FILE.mjs#NAME>', readByHelp)
     .option('--json', 'one JSON object')
     .action((flags: Flags) => run(runExport(flags)))
 }
 
-const runExport = async ({ from, out, json }: Flags): Promise<Outcome> => {
-  const pair = await openPair(String(from))()
+const runExport = async (flags: Flags): Promise<Outcome> => {
+  const { from, out, json } = flags
+  const pair = await openNamedPair(flags)()
   if (E.isLeft(pair)) return E.left([pair.left])
   const isTrained = trainedMain(pair.right)
   if (E.isLeft(isTrained)) return E.left([isTrained.left])

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { layoutOf, printPlan } from '../../kernels'
 import { badInput, ofShape } from '../fault'
-import { ObjectiveFault } from '../pretrain/checked-objective'
 import { decideConfig, modelOf } from '../pretrain/config'
 import { settle, type SettledConfig } from '../pretrain/fit-memory'
 import { loadObjective } from '../pretrain/objective-file'
@@ -29,16 +28,7 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
     .action((flags: Flags) => run(runPlan(flags)))
 }
 
-const runPlan = async (flags: Flags): Promise<Outcome> => {
-  try {
-    return await planned(flags)
-  } catch (error) {
-    if (error instanceof ObjectiveFault) return E.left([error.fault])
-    throw error
-  }
-}
-
-const planned = async ({ json, steps, ...flags }: Flags): Promise<Outcome> => {
+const runPlan = async ({ json, steps, ...flags }: Flags): Promise<Outcome> => {
   const decided = decideConfig({}, { corpus: ['-'], ...flags })
   if (E.isLeft(decided))
     return E.left(decided.left.map(({ key, expected, got }) => badInput(flagOf(key), '', expected, got)))

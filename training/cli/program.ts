@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander'
+import * as E from 'fp-ts/Either'
 import { version } from '../../package.json'
+import { ObjectiveFault } from '../pretrain/checked-objective'
 import { ablateCommand } from './ablate'
 import { clozeCommand } from './cloze'
 import { correctCommand } from './correct'
@@ -57,5 +59,11 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     process.exitCode = error.exitCode === 0 ? 0 : 2
     return
   }
-  if (outcome !== undefined) process.exitCode = finish(await outcome)
+  if (outcome !== undefined) process.exitCode = finish(await outcome.catch(ofObjective))
+}
+
+/** What a user's objective got wrong while a program was built. */
+const ofObjective = (error: unknown): Outcome => {
+  if (error instanceof ObjectiveFault) return E.left([error.fault])
+  throw error
 }

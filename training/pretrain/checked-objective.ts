@@ -1,5 +1,5 @@
 import * as E from 'fp-ts/Either'
-import { isExpr, showAval, ShapeError, type Expr } from '../../core'
+import { isExpr, sameShape, showAval, ShapeError, type Expr, type Shape } from '../../core'
 import { sharingNames, type HeadSpecs, type PairModel, type PairParams } from '../../models'
 import { badInput, type Fault } from '../fault'
 import {
@@ -11,7 +11,7 @@ import {
   type Reading,
 } from '../objectives'
 
-/** Carries a fault of a user's objective out of the building of a program; `openRun` makes it a Left. */
+/** Carries a fault of a user's objective out of the building of a program; `openRun` and the command line make it a Left. */
 export class ObjectiveFault extends Error {
   constructor(readonly fault: Fault) {
     super(fault.got)
@@ -64,7 +64,7 @@ const checkedTraits = (
   if (sharing !== undefined && shared === undefined) return wrong(`${sharingNames.join(' | ')} as "sharing"`, sharing)
   return E.right({
     ...(heads === undefined ? {} : { heads: heads }),
-    ...(reading === undefined ? {} : { reading }),
+    ...(reading === undefined ? {} : { reading: checkedReading(where, reading) }),
     ...(frozen === undefined ? {} : { frozen: frozen }),
     ...(shared === undefined ? {} : { sharing: shared }),
     ...(contrastsRows === undefined ? {} : { contrastsRows: Boolean(contrastsRows) }),
@@ -78,20 +78,47 @@ const isReading = (reading: unknown): reading is Reading =>
   isRecord(reading) &&
   Object.entries(reading).every(([name, f]) => ['original', 'language'].includes(name) && typeof f === 'function')
 
+const refusal =
+  (where: string) =>
+  (expected: string, got: string, help?: string): never => {
+    throw new ObjectiveFault(badInput('--objective', where, expected, got, help))
+  }
+
+/** Calls the user's code; what it throws is a fault, but for a ShapeError. */
+const attempting =
+  (where: string, what: string) =>
+  (call: () => unknown): unknown => {
+    try {
+      return call()
+    } catch (error) {
+      if (error instanceof ShapeError || error instanceof ObjectiveFault) throw error
+      return refusal(where)(`${what} that can be built`, describeThrown(error))
+    }
+  }
+
+/** A reading held to its contract: expressions of the shapes that are asked for. */
+const checkedReading = (where: string, { original, language }: Reading): Reading => {
+  const held = (name: keyof Reading, shape: Shape, call: () => unknown): Expr => {
+    const value = attempting(where, `a reading "${name}"`)(call)
+    return isExpr(value) && sameShape(value.aval.shape, shape)
+      ? value
+      : refusal(where)(`f32[${shape.join(',')}] of the reading "${name}"`, describeValue(value))
+  }
+  const detects = (f: NonNullable<Reading['original']>): Reading => ({
+    original: (params, hidden, ids) => held('original', ids.aval.shape, () => f(params, hidden, ids)),
+  })
+  const says = (f: NonNullable<Reading['language']>): Reading => ({
+    language: (params, rows) =>
+      held('language', [rows.aval.shape[0]!, params.embedding.token.aval.shape[0]!], () => f(params, rows)),
+  })
+  return { ...(original && detects(original)), ...(language && says(language)) }
+}
+
 const checkedLoss =
   (where: string, objective: (...args: readonly unknown[]) => unknown): ((config: PairModel) => LossFn<PairParams>) =>
   (config) => {
-    const refuse = (expected: string, got: string, help?: string): never => {
-      throw new ObjectiveFault(badInput('--objective', where, expected, got, help))
-    }
-    const attempt = (call: () => unknown): unknown => {
-      try {
-        return call()
-      } catch (error) {
-        if (error instanceof ShapeError) throw error
-        return refuse('a loss that can be built', describeThrown(error))
-      }
-    }
+    const refuse = refusal(where)
+    const attempt = attempting(where, 'a loss')
     const loss = attempt(() => objective(config))
     if (typeof loss !== 'function')
       return refuse('a function (params, batch, key) => { loss, metrics } of the config', describeValue(loss))
@@ -112,8 +139,16 @@ const checkedLoss =
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !isExpr(value)
 
-const describeValue = (value: unknown): string =>
-  isExpr(value) ? showAval(value.aval) : value === null || value === undefined ? String(value) : `a ${typeof value}`
+/** `3, a number`; `a record of loss, metrics`; `f32[2,3]`. */
+export const describeValue = (value: unknown): string => {
+  if (isExpr(value)) return showAval(value.aval)
+  if (Array.isArray(value)) return `a list of ${value.length}`
+  if (value instanceof Promise) return 'a promise, as an async function gives'
+  if (isRecord(value)) return `a record of ${Object.keys(value).join(', ') || 'nothing'}`
+  if (typeof value === 'number') return `${value}, a number`
+  if (typeof value === 'string') return `${JSON.stringify(value)}, a text`
+  return typeof value === 'function' ? 'a function' : String(value)
+}
 
 /** `TypeError: x is not a function (file:///.../mine.mjs:3:5)`. */
 const describeThrown = (error: unknown): string => {

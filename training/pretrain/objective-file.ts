@@ -7,7 +7,7 @@ import type { PairParams } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
 import { objectives, type Objective } from '../objectives'
-import { checkedObjective } from './checked-objective'
+import { checkedObjective, describeValue } from './checked-objective'
 
 /** An objective by name, or a user's own: `FILE.mjs#NAME`, the module's export NAME (docs/objectives.md). */
 export const loadObjective =
@@ -17,7 +17,8 @@ export const loadObjective =
     if (known !== undefined) return E.right(known)
     const names = Object.keys(objectives).join(', ')
     const cut = name.lastIndexOf('#')
-    if (cut <= 0) return E.left(badInput('--objective', '', `${names} or FILE.mjs#NAME`, name))
+    if (cut <= 0 || cut === name.length - 1)
+      return E.left(badInput('--objective', '', `${names} or FILE.mjs#NAME`, name))
     const [file, exported] = [resolve(name.slice(0, cut)), name.slice(cut + 1)]
     if (!existsSync(file)) return E.left(badInput('--objective', file, 'a file', 'none'))
     let module: Readonly<Record<string, unknown>>
@@ -27,11 +28,13 @@ export const loadObjective =
       return E.left(badInput('--objective', file, 'a module that can be imported', describeError(error)))
     }
     const objective = module[exported]
-    if (typeof objective !== 'function') {
-      const others = Object.keys(module).sort().join(', ')
-      return E.left(
-        badInput('--objective', file, `an exported function "${exported}"`, others === '' ? 'no exports' : others),
-      )
-    }
+    if (typeof objective !== 'function')
+      return E.left(badInput('--objective', file, `an exported function "${exported}"`, gotOf(module, exported)))
     return checkedObjective(file, objective as (...args: readonly unknown[]) => unknown)
   }
+
+const gotOf = (module: Readonly<Record<string, unknown>>, exported: string): string => {
+  if (Object.hasOwn(module, exported)) return describeValue(module[exported])
+  const others = Object.keys(module).sort().join(', ')
+  return others === '' ? 'no exports' : `none of that name among ${others}`
+}

@@ -126,8 +126,24 @@ describe('training/cli: bad input to pretrain', (test) => {
       /--objective: expected t-nlrv5, coco-lm, .*, mlm, .* or FILE\.mjs#NAME, got bert/,
     )
     await attempt(['--corpus', text, '--config', config, '--objective', 'no.mjs#f'], /no\.mjs/)
-    const module = put('objective.mjs', 'export const mine = 3')
-    await attempt(['--corpus', text, '--config', config, '--objective', `${module}#yours`], /"yours", got mine/)
+    await attempt(['--corpus', text, '--config', config, '--objective', 'mine.mjs#'], /FILE\.mjs#NAME, got mine\.mjs#/)
+    const module = put(
+      'objective.mjs',
+      `export const o = { loss: 1, metrics: {} }
+       export const [three, text, list, none] = [3, 'mlm', [1, 2], undefined]`,
+    )
+    for (const [name, got] of [
+      ['yours', 'none of that name among list, none, o, text, three'],
+      ['o', 'a record of loss, metrics'],
+      ['three', '3, a number'],
+      ['text', '"mlm", a text'],
+      ['list', 'a list of 2'],
+      ['none', 'undefined'],
+    ] as const)
+      await attempt(
+        ['--corpus', text, '--config', config, '--objective', `${module}#${name}`],
+        new RegExp(`--objective: expected an exported function "${name}", got ${got}\\n.*objective\\.mjs`),
+      )
   })
 
   test('a shape that does not fit in a user objective: op, shapes and place', () => {
@@ -157,16 +173,18 @@ describe('training/cli: bad input to pretrain', (test) => {
        export const number = () => () => ({ loss: 3, metrics: {} })
        export const vector = () => (p) => ({ loss: loss(p), metrics: { big: p.embedding.token } })
        export const taken = () => (p) => ({ loss: loss(p), metrics: { step: loss(p) } })
-       export const five = () => 5`,
+       export const five = () => 5
+       export const later = async () => () => ({ loss: 3 })`,
     )
     for (const [name, words] of [
       ['throws', /expected a loss that can be built, got TypeError: my own mistake \(file:.*careless\.mjs:3:\d+\)/],
       ['early', /got Error: too soon/],
       ['nothing', /expected \{ loss, metrics \}, got undefined/],
-      ['number', /expected an expression as "loss", got a number/],
+      ['number', /expected an expression as "loss", got 3, a number/],
       ['vector', /a scalar expression as metric "big", got f32\[280,16\]/],
       ['taken', /metrics with names of their own, got step/],
-      ['five', /expected a function \(params, batch, key\) .*, got a number/],
+      ['five', /expected a function \(params, batch, key\) .*, got 5, a number/],
+      ['later', /expected a function \(params, batch, key\) .*, got a promise, as an async function gives/],
     ] as const)
       await attempt(['--corpus', text, '--config', config, '--objective', `${module}#${name}`], words, /careless\.mjs/)
   })
