@@ -6,6 +6,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { closed, codecFaults, PositiveInt, Uint32 } from '../../core'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, type Fault } from '../fault'
+import { decidedByCorpus, type DecidedByCorpus } from '../pretrain/built-corpus'
 import { decideConfig, type PretrainConfig } from '../pretrain/config'
 
 /** A real task that frozen representations are tried on: files of tab-separated values. */
@@ -69,8 +70,31 @@ export const readAblation =
           badInput(key === '' ? 'ablate' : `ablate: ${key}`, file, expected, got),
         ),
       )
-    const { variants, base = {}, seeds = defaultSeeds, probe } = decoded.right
-    return decideAblation({ variants, base: { ...base, ...flags }, seeds, out: out ?? decoded.right.out, probe }, file)
+    const { variants, seeds = defaultSeeds, probe } = decoded.right
+    const base = { ...decoded.right.base, ...flags }
+    const corpora = await decidedFor(variants, base)()
+    if (E.isLeft(corpora)) return corpora
+    return decideAblation({ variants, base, seeds, out: out ?? decoded.right.out, probe, corpora: corpora.right }, file)
+  }
+
+/** What each variant's corpus, or its tokenizer, has decided. left  the faults of all */
+const decidedFor =
+  (
+    variants: Wanted['variants'],
+    base: Wanted['base'],
+  ): TE.TaskEither<readonly Fault[], ReadonlyMap<string, DecidedByCorpus>> =>
+  async () => {
+    const found = new Map<string, E.Either<Fault, DecidedByCorpus>>()
+    const byName = new Map<string, DecidedByCorpus>()
+    for (const [name, variant] of Object.entries(variants)) {
+      const { corpus, tokenizer } = { ...base, ...variant }
+      const key = JSON.stringify([corpus, tokenizer])
+      const decided = found.get(key) ?? (await decidedByCorpus(corpus, tokenizer)())
+      found.set(key, decided)
+      if (E.isRight(decided)) byName.set(name, decided.right)
+    }
+    const faults = [...found.values()].flatMap((decided) => (E.isLeft(decided) ? [decided.left] : []))
+    return faults.length > 0 ? E.left(faults) : E.right(byName)
   }
 
 interface Wanted {
@@ -79,11 +103,13 @@ interface Wanted {
   readonly seeds: readonly number[]
   readonly out: string | undefined
   readonly probe: ProbeTask | undefined
+  /** By variant: settings that its corpus or its tokenizer has decided. */
+  readonly corpora?: ReadonlyMap<string, DecidedByCorpus>
 }
 
 /** left  every fault of every variant; variants that train on other numbers of tokens. */
 export const decideAblation = (
-  { variants, base, seeds, out = 'runs/ablation', probe }: Wanted,
+  { variants, base, seeds, out = 'runs/ablation', probe, corpora = new Map() }: Wanted,
   where: string,
 ): E.Either<readonly Fault[], AblationPlan> => {
   const faults: Fault[] = []
@@ -101,8 +127,12 @@ export const decideAblation = (
       if (key in variants[name]! || key in base)
         wrong(`variants.${name}.${key}`, `no ${key}: the ablation sets it`, 'one')
     const configs = new Map<number, PretrainConfig>()
+    const settings: Readonly<Record<string, unknown>> = { ...corpora.get(name), ...base, ...variants[name] }
+    for (const [key, value] of Object.entries(corpora.get(name) ?? {}))
+      if (settings[key] !== value)
+        wrong(`variants.${name}.${key}`, `${value}, as its corpus has`, JSON.stringify(settings[key]))
     for (const seed of seeds) {
-      const config = decideConfig({ ...base, ...variants[name] }, { seed, out: join(out, name, `seed-${seed}`) })
+      const config = decideConfig(settings, { seed, out: join(out, name, `seed-${seed}`) })
       if (E.isRight(config)) configs.set(seed, config.right)
       else if (seed === seeds[0])
         for (const { key, expected, got } of config.left) wrong(`variants.${name}.${key}`, expected, got)

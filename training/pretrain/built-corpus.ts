@@ -33,9 +33,14 @@ export const isBuilt =
     return E.left(badInput('--corpus', '', 'files of text alone, or folders of shards alone', `${text} and ${built[0]!}`)) // prettier-ignore
   }
 
+export interface DecidedByCorpus {
+  readonly seq?: number
+  readonly vocab?: number
+}
+
 /** Settings that a corpus, or a tokenizer that is given, has decided already: defaults of a run on it. */
 export const decidedByCorpus =
-  (corpus: unknown, tokenizer: unknown): TE.TaskEither<Fault, { readonly seq?: number; readonly vocab?: number }> =>
+  (corpus: unknown, tokenizer: unknown): TE.TaskEither<Fault, DecidedByCorpus> =>
   async () => {
     const [first] = Array.isArray(corpus) ? (corpus as readonly unknown[]) : []
     if (typeof first === 'string' && (await holdsManifest(first))) {

@@ -87,6 +87,46 @@ describe('training/ablate: plan', (test) => {
     )
   })
 
+  test('what a corpus has decided is what its variants train on: their length, their tokens; other settings are refused', () => {
+    const [short, long] = [
+      { seq: 16, vocab: 300 },
+      { seq: 32, vocab: 500 },
+    ]
+    const on = (variants: Readonly<Record<string, Readonly<Record<string, unknown>>>>, base = {}) =>
+      decideAblation(
+        {
+          variants,
+          base: { corpus: ['shards'], steps: 10, batch: 4, ...base },
+          seeds: [1],
+          out: 'there',
+          probe: undefined,
+          corpora: new Map(Object.keys(variants).map((name) => [name, name.startsWith('long') ? long : short])),
+        },
+        'f.json',
+      )
+    const same = on({ short: {}, long: { batch: 2 } })
+    if (E.isLeft(same)) throw new Error(JSON.stringify(same.left))
+    assert.is(same.right.tokens, 640)
+    assert.equal(
+      same.right.variants.map(({ configs }) => [configs.get(1)!.seq, configs.get(1)!.vocab]),
+      [
+        [16, 300],
+        [32, 500],
+      ],
+    )
+    const faults = (either: ReturnType<typeof on>): string =>
+      E.isLeft(either) ? either.left.map(showFault).join() : ''
+    assert.match(faults(on({ short: {}, long: {} })), /variants\.long: expected .* = 640 tokens.*, got 1280/)
+    assert.match(
+      faults(on({ short: {}, long: {} }, { seq: 16 })),
+      /variants\.long\.seq: expected 32, as its corpus has, got 16/,
+    )
+    assert.match(
+      faults(on({ short: { vocab: 301 } })),
+      /variants\.short\.vocab: expected 300, as its corpus has, got 301/,
+    )
+  })
+
   test('other numbers of tokens, unknown settings, a seed in a variant, a name that is no folder: refused, all at once', () => {
     assert.match(
       faultsOf({ a: {}, b: { steps: 20 } }),

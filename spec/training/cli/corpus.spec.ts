@@ -202,6 +202,23 @@ describe('training/cli: pretrain on shards', (test) => {
     rmSync(moved, { recursive: true })
   })
 
+  test('ablate takes length and vocabulary from the corpus, and counts its tokens by them', async () => {
+    await built
+    const { seq: _seq, vocab: _vocab, ...base } = smallSettings
+    const out = join(folder, 'ablated')
+    const ablation = (variants: object): string =>
+      put('ablation.json', JSON.stringify({ base: { ...base, corpus: [first], steps: 4 }, variants, seeds: [1], out }))
+    await fine(emend(['ablate', ablation({ all: {}, 'no-detection': { objective: 'clm-only' } }), '--json']))
+    const { tokens } = JSON.parse(readFileSync(join(out, 'ablation.json'), 'utf8')) as { readonly tokens: number }
+    const steps = jsonLines(readFileSync(join(out, 'all', 'seed-1', 'log.jsonl'), 'utf8'))
+    assert.equal([tokens, steps.at(-1)!['tokens']], [4 * 4 * 16, 4 * 4 * 16])
+    rmSync(out, { recursive: true })
+    const long = await emend(['ablate', ablation({ all: {}, long: { seq: 32 } })])
+    assert.is(long.code, 2)
+    assert.match(long.stderr, /ablate: variants\.long\.seq: expected 16, as its corpus has, got 32/)
+    assert.not.ok(existsSync(out))
+  })
+
   test('a corpus without held-out text trains without evaluation', async () => {
     await fine(build('bare', text, '--held-out', '0'))
     const refused = await train('bare-run', [join(folder, 'bare')])
