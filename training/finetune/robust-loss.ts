@@ -19,7 +19,7 @@ export const robustLoss = (
 ): LossFn<TunedParams, TaskInputs> => {
   const told = pdr === undefined ? E.right(undefined) : parsePdr(pdr)
   const config = E.getOrElseW(() => undefined)(told)
-  if (config === undefined) return taskLoss(model, headed)
+  if (config === undefined || config.alpha === 0) return taskLoss(model, headed)
   const { head } = headed.task
   const posterior = builtOnce<TunedParams, RobustInputs>((params, batch, key, perturb) =>
     posteriorOf(head, scoresOf(model, headed, params, batch, rowKey(key, batch), perturb)),
