@@ -9,7 +9,8 @@ import { openPair } from '../../training/correct/open'
 import { describe } from '../harness'
 import { assertClose } from '../kit/assert-close'
 import { emend, smallSettings, workshop } from '../training/cli/run-cli'
-import { run, torchPython } from './torch'
+import { run } from './python'
+import { torchPython } from './torch'
 
 // spec: long
 

@@ -17,7 +17,8 @@ import { describe } from '../harness'
 import { drawHead, drawn } from '../models/tasks/specimens'
 import { numbers, reader, readerPosterior, textsOf, type ReaderParams } from '../training/robust/specimens'
 import { assertParity, ParityError, type Numbers } from './compare'
-import { run, torchPython } from './torch'
+import { run } from './python'
+import { torchPython } from './torch'
 
 interface Answer {
   readonly value: readonly number[]
