@@ -55,6 +55,26 @@ export * from './probe'
 export * from './robust'
 export * from './runner'
 export * from './scaling'
+export * as scores from './scores'
 export * from './step'
+export {
+  askedTask,
+  leaderboardScore,
+  locate,
+  taskOf,
+  tasks,
+  toldOf,
+  type Answer,
+  type Example as TaskExample,
+  type HeadForm,
+  type LeftOut,
+  type Reading as TaskReading,
+  type Scores,
+  type ScoresByTask,
+  type Span,
+  type Split as TaskSplit,
+  type Task,
+  type TaskRows,
+} from './tasks'
 export { stepCost, type PlannedProgram, type StepCost } from './step-cost'
 export { batchArrays, seedArrays } from './step-runner'

@@ -15,7 +15,7 @@ import {
   type Session,
 } from '../finetune'
 import { readSplit, sessionTask } from '../finetune/session'
-import { splits, type Answer, type Example, type Scores, type Split, type Task } from '../tasks'
+import { splits, toldOf, type Answer, type Example, type Scores, type Split, type Task } from '../tasks'
 import { taskHelp } from './finetune'
 import { deviceFaults, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
@@ -107,8 +107,8 @@ const askedOf =
     const split = (flags['split'] ?? 'dev') as Split
     const rows = await readSplit(task.right, split, String(flags['data']))()
     if (E.isLeft(rows)) return rows
-    const { examples, file, leftOut } = rows.right
-    for (const { why, rows: n, first } of leftOut) note(`${n} rows left out: ${why} (the first: ${first})`)
+    const { examples, file } = rows.right
+    toldOf(rows.right).forEach(note)
     const hidden = examples.filter(({ target }) => target === undefined).length
     if (hidden > 0)
       return E.left(badInput(`--split ${split}`, file, 'rows with labels', `${hidden} of ${examples.length} without`))

@@ -153,6 +153,7 @@ export const watch = (isJson: boolean): { readonly listener: TuneListener; reado
     listener: {
       notice: note,
       opened: ({ model, train, dev, device, seq }, baselines) => {
+        for (const { told } of [...train, ...dev]) told.forEach(note)
         if (isJson) return
         for (const [i, { task }] of model.tasks.entries()) {
           const { majority, bagOfWords } = baselines[task.name]!
@@ -163,8 +164,6 @@ export const watch = (isJson: boolean): { readonly listener: TuneListener; reado
             `${task.title}: ${train[i]!.encoded.length} training rows, ${dev[i]!.encoded.length} dev rows` +
               (cut.length === 0 ? '' : `, ${cut.length} of them cut to ${seq} tokens`),
           )
-          for (const { why, rows, first } of [...train[i]!.leftOut, ...dev[i]!.leftOut])
-            note(`  ${rows} rows left out: ${why} (the first: ${first})`)
           note(`  majority      ${showScores(majority)}`)
           note(`  bag of words  ${showScores(bagOfWords)}`)
         }

@@ -7,12 +7,12 @@ import { atomicWrite, describeError } from '../checkpoint/atomic-write'
 import { badInput, ioError, type Fault } from '../fault'
 import type { Session } from '../finetune'
 import { readSplit, sessionTask } from '../finetune/session'
-import { splits, type Answer, type Example, type Split, type Task } from '../tasks'
+import { splits, toldOf, type Answer, type Example, type Split, type Task } from '../tasks'
 import { sessionOf, splitFaults } from './evaluate'
 import { names } from './finetune'
 import { deviceFaults, wholeFaults } from './load-pair'
 import { deviceOption, numeric, type Flags } from './options'
-import { print, printJson, type Outcome } from './outcome'
+import { note, print, printJson, type Outcome } from './outcome'
 import { textFaults, textsOf } from './texts'
 
 export const predictCommand = (program: Command, run: (outcome: Promise<Outcome>) => void): void => {
@@ -130,6 +130,7 @@ const writeSubmissions = async (
     const rows = await readSplit(task, split, data)()
     if (E.isLeft(rows)) return E.left([rows.left])
     const { examples } = rows.right
+    toldOf(rows.right).forEach(note)
     const began = performance.now()
     const answers = await session.answer(task, examples)()
     if (E.isLeft(answers)) return E.left([answers.left])

@@ -13,7 +13,7 @@ export type TaskInputs = {
   readonly lengths: Expr // i32[R], tokens of a row
   readonly tokenOrder: Expr // i32[R*T], places of `ids`, flattened, in ascending order of id
   readonly segments: Expr // i32[R, T]: 0 specials and padding, 1 the first text, 2 the second
-  readonly spans: Expr // i32[R, 4], places of two spans of the first text; 0, 1, 0, 1 where there are none
+  readonly spans: Expr // i32[R, 4], places of two spans; 0, 1, 0, 1 where there are none
   readonly choices: Expr // f32[B, C], 1 for a reading that is there
   readonly targets: Expr // f32[B], a class or choice by number, or a value
   readonly weights: Expr // f32[B], 1 or 0

@@ -20,8 +20,8 @@ export type Segment = 0 | 1 | 2
 export interface EncodedReading {
   readonly ids: Int32Array
   readonly segments: Uint8Array
-  /** Places of the first text's spans: from, to, from, to; the ends not included. */
-  readonly spans?: readonly [number, number, number, number]
+  /** Places of the spans: from, to, from, to; the ends not included. */
+  readonly spans?: readonly number[]
   /** Tokens that were cut off. */
   readonly cut: number
 }
@@ -45,9 +45,10 @@ export const encoderOf = (
 const readingEncoder =
   (tokenizer: Tokenizer, { cls, sep }: SpecialIds, { seq, separators }: EncodeConfig) =>
   ({ first, second, spans }: Reading): EncodedReading => {
-    const marks = spans === undefined ? undefined : encodeWithSpans(tokenizer, first, spans)
-    const a = marks?.ids ?? tokenizer.encode(first)
-    const b = second === undefined ? undefined : tokenizer.encode(second)
+    const [one, other] = spans === undefined ? [[], []] : second === undefined ? [spans, []] : [[spans[0]], [spans[1]]]
+    const { ids: a, places } = encodeWithSpans(tokenizer, first, one)
+    const { ids: b, places: morePlaces } =
+      second === undefined ? { ids: undefined, places: [] } : encodeWithSpans(tokenizer, second, other)
     const room = seq - (b === undefined ? 2 : 2 + separators)
     const [m, n] = fit(a.length, b?.length ?? 0, room)
     const length = m + n + (seq - room)
@@ -56,8 +57,8 @@ const readingEncoder =
     ids[0] = cls
     ids.set(a.subarray(0, m), 1)
     segments.fill(1, 1, 1 + m)
+    const from = 1 + m + separators
     if (b !== undefined) {
-      const from = 1 + m + separators
       ids.set(b.subarray(0, n), from)
       segments.fill(2, from, from + n)
     }
@@ -65,7 +66,7 @@ const readingEncoder =
       ids,
       segments,
       cut: a.length - m + ((b?.length ?? 0) - n),
-      ...(marks === undefined ? {} : { spans: placed(marks.places, m) }),
+      ...(spans === undefined ? {} : { spans: [...placed(places, 1, m), ...placed(morePlaces, from, n)] }),
     }
   }
 
@@ -78,21 +79,22 @@ const fit = (a: number, b: number, room: number): readonly [number, number] => {
   return [room - half, half]
 }
 
-/** Places after [CLS] of spans in a text of which `kept` tokens stay. A span that was cut off is the last token. */
-const placed = (places: readonly number[], kept: number): readonly [number, number, number, number] => {
-  const at = ([from, to]: readonly [number, number]): readonly [number, number] => {
-    const begin = Math.min(from, Math.max(0, kept - 1))
-    return [1 + begin, 1 + Math.max(begin + 1, Math.min(to, kept))]
-  }
-  return [...at([places[0]!, places[1]!]), ...at([places[2]!, places[3]!])]
-}
+/** Places of spans in a text that begins at `begin`, of which `kept` tokens stay. A span that was cut off is the last token. */
+const placed = (places: readonly Places[], begin: number, kept: number): readonly number[] =>
+  places.flatMap(([from, to]) => {
+    const first = Math.min(from, Math.max(0, kept - 1))
+    return [begin + first, begin + Math.max(first + 1, Math.min(to, kept))]
+  })
+
+type Places = readonly [number, number]
 
 /** A text encoded in pieces, so that spans begin and end at tokens. White space before a span goes with it, as vocabularies have it. */
 const encodeWithSpans = (
   tokenizer: Tokenizer,
   text: string,
-  spans: readonly [Span, Span],
-): { readonly ids: Int32Array; readonly places: readonly number[] } => {
+  spans: readonly Span[],
+): { readonly ids: Int32Array; readonly places: readonly Places[] } => {
+  if (spans.length === 0) return { ids: tokenizer.encode(text), places: [] }
   const begins = spans.map(({ from }) => text.slice(0, from).trimEnd().length)
   const cuts = [...new Set([0, ...begins, ...spans.map(({ to }) => to), text.length])].sort((x, y) => x - y)
   const ids: number[] = []
@@ -101,8 +103,5 @@ const encodeWithSpans = (
     ids.push(...tokenizer.encode(text.slice(cuts[i - 1], cuts[i])))
     placeOf.set(cuts[i]!, ids.length)
   }
-  return {
-    ids: Int32Array.from(ids),
-    places: spans.flatMap(({ to }, i) => [placeOf.get(begins[i]!)!, placeOf.get(to)!]),
-  }
+  return { ids: Int32Array.from(ids), places: spans.map(({ to }, i) => [placeOf.get(begins[i]!)!, placeOf.get(to)!]) }
 }

@@ -6,7 +6,7 @@ import { permuted } from '../data/draw'
 import type { Tokenizer } from '../data/tokenizer/tokenizer'
 import { badInput, type Fault } from '../fault'
 import { openNamed } from '../pretrain/device'
-import { askedTask, locate, type AskedTask, type Example, type LeftOut, type Split, type Task } from '../tasks'
+import { askedTask, locate, toldOf, type AskedTask, type Example, type Split, type Task } from '../tasks'
 import type { FinetuneConfig } from './config'
 import { encoderOf, type EncodedExample } from './encode'
 import { takesSan, type AnswerForm } from './heads'
@@ -17,7 +17,8 @@ import { openBeginning, type Beginning, type TunedSettings } from './saved'
 export interface Rows {
   readonly file: string
   readonly examples: readonly Example[]
-  readonly leftOut: readonly LeftOut[]
+  /** What was not used as it stands in the file, a line each. */
+  readonly told: readonly string[]
   readonly encoded: readonly EncodedExample[]
 }
 
@@ -125,7 +126,7 @@ const readRows =
     if (E.isLeft(file)) return file
     const read = await task.read(file.right, split)()
     if (E.isLeft(read)) return read
-    const { examples: found, leftOut } = read.right
+    const { examples: found } = read.right
     const all = found.filter(({ target }) => target !== undefined)
     if (all.length === 0)
       return E.left(badInput(`--task ${task.name}`, file.right, 'rows with labels', `${found.length} without`))
@@ -133,7 +134,7 @@ const readRows =
       split === 'train' && most !== undefined && most < all.length
         ? Array.from({ length: most }, (_, i) => all[permuted(seed, 0, all.length, i)]!)
         : all
-    return E.right({ file: file.right, examples, leftOut, encoded: examples.map(encode) })
+    return E.right({ file: file.right, examples, told: toldOf(read.right), encoded: examples.map(encode) })
   }
 
 const identityOf = (config: FinetuneConfig, from: string, rows: readonly Rows[]): Readonly<Record<string, unknown>> => {

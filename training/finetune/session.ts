@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { Device, DeviceName } from '../../kernels'
@@ -81,11 +82,15 @@ export const sessionTask =
     return E.isLeft(isAnswered) ? isAnswered : E.right(other.right.task)
   }
 
-/** Rows of a task's split, and the file they are in. */
+/** Rows of a task's split in a folder, or those of a file, and the file they are in. */
 export const readSplit =
   (task: Task, split: Split, data: string): TE.TaskEither<Fault, TaskRows & { readonly file: string }> =>
   async () => {
-    const file = await locate(task, split, data)()
+    const isFile = await stat(data).then(
+      (found) => found.isFile(),
+      () => false, // locate says what is missing
+    )
+    const file = isFile ? E.right(data) : await locate(task, split, data)()
     if (E.isLeft(file)) return file
     const rows = await task.read(file.right, split)()
     return E.isLeft(rows) ? rows : E.right({ file: file.right, ...rows.right })

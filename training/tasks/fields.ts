@@ -19,6 +19,17 @@ export const ClassOf = (labels: readonly string[]): t.Type<number, string> => {
   )
 }
 
+/** Labels of a truth value, as JSON writes them. */
+export const truths = ['false', 'true']
+
+/** A truth value of JSON, as the number of its label. */
+export const Truth = new t.Type<number, boolean, unknown>(
+  truths.join(' | '),
+  (u): u is number => u === 0 || u === 1,
+  (u, context) => (typeof u === 'boolean' ? t.success(Number(u)) : t.failure(u, context)),
+  (c) => c === 1,
+)
+
 /** A number in a range, as a number or as its text. */
 export const NumberIn = (from: number, to: number): t.Type<number, number> => {
   const valueOf = (u: unknown): number =>

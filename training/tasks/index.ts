@@ -1,6 +1,8 @@
+export { leaderboardScore, type ScoresByTask } from './leaderboard'
 export { locate } from './locate'
 export { askedTask, OwnTask, ownTask, type AskedTask } from './own-task'
 export { taskOf, tasks } from './registry'
+export { toldOf } from './told'
 export {
   splits,
   type Answer,

@@ -60,35 +60,37 @@ export async function* tsvRows(
 /** The first line is the names of the columns. */
 export const header = (first: readonly string[]): Columns => ({ names: first, hasHeader: true, beyond: 0 })
 
-/** One JSON object a line; blank lines are none. */
-export async function* jsonRows(file: string): AsyncGenerator<E.Either<DataFault, Row>> {
-  for await (const next of streamLines(file, what)) {
+/** One JSON object a line; blank lines are none. `is` what the file is, in faults. */
+export async function* jsonRows(file: string, is = what): AsyncGenerator<E.Either<DataFault, Row>> {
+  for await (const next of streamLines(file, is)) {
     if (E.isLeft(next)) {
       yield next
       return
     }
     const { line, text } = next.right
-    if (text.trim() !== '') yield jsonObject(file, line, text)
+    if (text.trim() !== '') yield jsonObject(file, is, line, text)
   }
 }
 
-const jsonObject = (file: string, line: number, text: string): E.Either<DataFault, Row> => {
+const jsonObject = (file: string, is: string, line: number, text: string): E.Either<DataFault, Row> => {
   const expected = 'one JSON object on a line'
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? E.right({ line, fields: { ...value } })
-      : E.left(
-          dataFault('task row', `${file}:${line}`, expected, Array.isArray(value) ? 'an array' : JSON.stringify(value)),
-        )
+      : E.left(dataFault(is, `${file}:${line}`, expected, Array.isArray(value) ? 'an array' : JSON.stringify(value)))
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    return E.left(dataFault('task row', `${file}:${line}`, expected, error.message))
+    return E.left(dataFault(is, `${file}:${line}`, expected, error.message))
   }
 }
 
-/** What becomes of a row: its examples, or why it is left out. */
-export type FromRow = { readonly examples: readonly Example[] } | { readonly leftOut: string }
+/** What becomes of a row: its examples; why the row or a part of it is left out; what was mended in it. */
+export interface FromRow {
+  readonly examples: readonly Example[]
+  readonly leftOut?: readonly string[]
+  readonly mended?: readonly string[]
+}
 
 /** Examples of a file, row by row. An id may come again in training rows alone: answers are told apart by it. */
 export const examplesOf =
@@ -100,19 +102,15 @@ export const examplesOf =
   ): TE.TaskEither<DataFault, TaskRows> =>
   async () => {
     const examples: Example[] = []
-    const leftOut = new Map<string, LeftOut>()
+    const [leftOut, mended] = [reasons(file), reasons(file)]
     const lineOf = new Map<string, number>()
     for await (const row of rows) {
       if (E.isLeft(row)) return row
       const { line } = row.right
       const made = fromRow(row.right)
       if (E.isLeft(made)) return made
-      if ('leftOut' in made.right) {
-        const { leftOut: why } = made.right
-        const before = leftOut.get(why) ?? { why, rows: 0, first: `${file}:${line}` }
-        leftOut.set(why, { ...before, rows: before.rows + 1 })
-        continue
-      }
+      made.right.leftOut?.forEach((why) => leftOut.add(line, why))
+      made.right.mended?.forEach((why) => mended.add(line, why))
       for (const example of made.right.examples) {
         const before = lineOf.get(example.id)
         if (before !== undefined && split !== 'train')
@@ -123,7 +121,19 @@ export const examplesOf =
         examples.push(example)
       }
     }
-    return examples.length > 0 || leftOut.size > 0
-      ? E.right({ examples, leftOut: [...leftOut.values()] })
+    return examples.length > 0 || leftOut.all().length > 0
+      ? E.right({ examples, leftOut: leftOut.all(), mended: mended.all() })
       : E.left(dataFault(what, file, 'some rows', 'none'))
   }
+
+/** Counts of rows by reason. */
+const reasons = (file: string) => {
+  const found = new Map<string, LeftOut>()
+  return {
+    all: (): readonly LeftOut[] => [...found.values()],
+    add: (line: number, why: string): void => {
+      const before = found.get(why) ?? { why, rows: 0, first: `${file}:${line}` }
+      found.set(why, { ...before, rows: before.rows + 1 })
+    },
+  }
+}

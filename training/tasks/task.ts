@@ -11,7 +11,10 @@ export interface Span {
   readonly to: number
 }
 
-/** What a model reads at once: a text or a pair of texts. `spans`: of the first text, what a span pair head looks at. */
+/**
+ * What a model reads at once: a text or a pair of texts. `spans`: what a span pair head looks at; the first lies in `first`, the second in `second`, or
+ * in `first` as well where that is the only text.
+ */
 export interface Reading {
   readonly first: string
   readonly second?: string
@@ -53,7 +56,7 @@ export interface Answer {
   readonly scores: readonly number[]
 }
 
-/** Rows of a file that were not used, and why. */
+/** Rows of a file that were not used as they stand, and why. */
 export interface LeftOut {
   readonly why: string
   readonly rows: number
@@ -66,6 +69,8 @@ export interface TaskRows {
   readonly examples: readonly Example[]
   /** To be told: silence would be a wrong count. */
   readonly leftOut: readonly LeftOut[]
+  /** Rows that contradict themselves and are used all the same: to be told as well. */
+  readonly mended: readonly LeftOut[]
 }
 
 /** Figures by name, in the order in which the leaderboard gives them; accuracy and F1 as shares, not percent. */

@@ -1,6 +1,7 @@
 import * as E from 'fp-ts/Either'
 import * as t from 'io-ts'
 import { dataFault, type DataFault } from '../data/fault'
+import { targetsOf, valuesOf } from './answers'
 import { ClassOf, fieldOf, Index, NumberIn } from './fields'
 import {
   examplesOf,
@@ -14,7 +15,7 @@ import {
   type Row,
 } from './rows'
 import { classTsv, valueTsv } from './submission/tsv'
-import type { Answer, Example, HeadForm, Scores, Split, Task } from './task'
+import type { HeadForm, Scores, Split, Task } from './task'
 
 /** Names under which a file has a task's texts, in the order in which a model reads them, and its label. */
 export interface Naming {
@@ -70,15 +71,6 @@ export const textTask = (form: TextTask): Task => {
   }
 }
 
-export const valuesOf = (answers: readonly Answer[]): readonly number[] => answers.map(({ value }) => value)
-
-/** throws  RangeError where one is hidden */
-export const targetsOf = (examples: readonly Example[]): readonly number[] =>
-  examples.map(({ id, target }) => {
-    if (target === undefined) throw new RangeError(`score: expected examples with targets, got none for ${id}`)
-    return target
-  })
-
 /** What a file may call the number of a row; where it has none, rows are counted from 0. */
 const indexNames = ['index', 'idx', 'id']
 
@@ -96,7 +88,7 @@ const exampleOf = (
     if (!('fields' in row))
       return form.leavesOutOddLines === undefined
         ? E.left(dataFault('task row', `${file}:${row.line}`, `${row.columns} cells`, String(row.cells)))
-        : E.right({ leftOut: `not ${row.columns} cells` })
+        : E.right({ examples: [], leftOut: [`not ${row.columns} cells`] })
     if (naming === undefined) {
       const found = namingOf(form, file, split, row)
       if (E.isLeft(found)) return found
@@ -114,7 +106,8 @@ const exampleOf = (
     if (E.isLeft(id)) return id
     const label = row.fields[naming.label]
     const isMissing = label === undefined || label === null || (form.noLabel ?? []).some((none) => none === label)
-    if (split !== 'test' && isMissing && form.noLabel !== undefined) return E.right({ leftOut: 'no label' })
+    if (split !== 'test' && isMissing && form.noLabel !== undefined)
+      return E.right({ examples: [], leftOut: ['no label'] })
     const isHidden = split === 'test' && (isMissing || label === -1) // -1 in copies that number the labels
     const target = isHidden ? E.right(undefined) : fieldOf(file, row, naming.label, Label)
     if (E.isLeft(target)) return target

@@ -71,6 +71,30 @@ describe('training/finetune/encode', (test) => {
     assert.is(tokenizer.decode(reading.ids.subarray(1, -1)), text)
   })
 
+  test('spans in a pair: the first in the first text, the second in the second, wherever that begins', () => {
+    const [first, second] = ['a man eats rice', 'the woman reads']
+    for (const separators of [1, 2] as const) {
+      const { ids, spans } = fitted(encoderOf(tokenizer, { seq: 40, separators }))({
+        id: '0',
+        target: 0,
+        readings: [
+          {
+            first,
+            second,
+            spans: [
+              { from: 2, to: 5 },
+              { from: 4, to: 9 },
+            ],
+          },
+        ],
+      }).readings[0]!
+      const [a, b, c, d] = spans!
+      assert.is(tokenizer.decode(ids.subarray(a, b)).trim(), 'man')
+      assert.is(tokenizer.decode(ids.subarray(c, d)).trim(), 'woman')
+      assert.is(spans!.length, 4)
+    }
+  })
+
   test('a span that was cut off is the last token that is left; one that was cut in two is what is left of it', () => {
     const text = 'a man eats rice and a woman'
     const reading = fitted(encoderOf(tokenizer, { seq: 6, separators: 2 }))({

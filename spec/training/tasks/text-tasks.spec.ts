@@ -95,7 +95,7 @@ describe('training/tasks: a text or a pair in a row', (test) => {
     )
     assert.match(
       await faultIn('rte', put('x.jsonl', '{"sentence1": "a"')),
-      /^task row: expected one JSON object on a line, got .*\n {2}at x\.jsonl:1$/,
+      /^task file: expected one JSON object on a line, got .*\n {2}at x\.jsonl:1$/,
     )
     assert.match(await faultIn('rte', put('x.jsonl', '[1]\n')), /got an array/)
     assert.match(await faultIn('rte', '/nowhere/dev.tsv'), /an existing file, got no such file/)

@@ -53,13 +53,3 @@ export const inOrder = (
 
 const shown = (examples: readonly Example[]): string =>
   [...examples.slice(0, 3).map(({ id }) => id), ...(examples.length > 3 ? ['...'] : [])].join(', ')
-
-/** throws  RangeError unless there is an answer for each example */
-export const answersOf = (
-  examples: readonly Example[],
-  answers: readonly Answer[],
-): readonly (readonly [Example, Answer])[] => {
-  if (examples.length !== answers.length)
-    throw new RangeError(`submission: expected ${examples.length} answers, got ${answers.length}`)
-  return examples.map((example, i) => [example, answers[i]!])
-}

@@ -3,9 +3,10 @@ import type * as t from 'io-ts'
 import { codecFaults } from '../../../core'
 import { dataFault, type DataFault } from '../../data/fault'
 import { streamLines } from '../../data/read-text'
+import { answered } from '../answers'
 import { ClassOf, Index, NumberIn } from '../fields'
 import type { Answer, Task } from '../task'
-import { answersOf, chosen, inOrder, what, type Prediction } from './in-order'
+import { chosen, inOrder, what, type Prediction } from './in-order'
 
 /**
  * GLUE's form: `index TAB prediction` as a header, then a line a row (recipe 8.1: gluebenchmark.com as jiant writes it).
@@ -38,7 +39,7 @@ const tsv = (
 ): Task['submission'] => ({
   file,
   write: (examples, answers) =>
-    [firstLine, ...answersOf(examples, answers).map(([{ id }, answer]) => `${id}\t${show(answer)}`), ''].join('\n'),
+    [firstLine, ...answered(examples, answers).map(([{ id }, answer]) => `${id}\t${show(answer)}`), ''].join('\n'),
   read: (path, examples) => async () => {
     const predictions: Prediction[] = []
     let lines = 0
