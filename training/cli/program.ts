@@ -15,6 +15,7 @@ import { finish, type Outcome } from './outcome'
 import { planCommand } from './plan'
 import { predictCommand } from './predict'
 import { pretrainCommand } from './pretrain'
+import { scoreCommand } from './score'
 import { tokenizerCommand } from './tokenizer/command'
 
 /** The command line: `emend COMMAND ...`. Sets the exit code (design.md section 7); never throws for what a user got wrong. */
@@ -39,6 +40,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     finetuneCommand,
     evaluateCommand,
     predictCommand,
+    scoreCommand,
     correctCommand,
     clozeCommand,
     exportCommand,
