@@ -144,19 +144,29 @@ export const dropout =
         ? where(bernoulli(key, 1 - rate, x.aval.shape), mul(x, 1 / (1 - rate)), 0)
         : shapeError('dropout', 'a rate in [0, 1)', String(rate))
 
+/** A logit that every half can hold, and e^ of which is 0 beside any that a model gives. */
+const unseen = -6e4
+
 /**
  * softmax(q kᵀ scale + bias) v (Vaswani et al. 2017, arXiv:1706.03762, §3.2).
- * shapes  q, k, v f32[..., T, d]; bias broadcasts to [..., T, T]; `drop` acts on the probabilities.
+ * shapes  q, k, v f32[..., T, d]; bias and isSeen broadcast to [..., T, T]: a key has no part in a query where isSeen, bool, is false; `drop`
+ *         acts on the probabilities.
  */
 export const attention = (
   q: Expr,
   k: Expr,
   v: Expr,
-  options: { readonly scale?: number; readonly bias?: Expr; readonly drop?: (p: Expr) => Expr } = {},
+  options: {
+    readonly scale?: number
+    readonly bias?: Expr
+    readonly isSeen?: Expr
+    readonly drop?: (p: Expr) => Expr
+  } = {},
 ): Expr => {
   const scale = options.scale ?? q.aval.shape.at(-1)! ** -0.5
-  const logits = mul(matmul(q, matrixTranspose(k)), scale)
-  const p = softmax(options.bias === undefined ? logits : add(logits, options.bias))
+  const products = mul(matmul(q, matrixTranspose(k)), scale)
+  const logits = options.bias === undefined ? products : add(products, options.bias)
+  const p = softmax(options.isSeen === undefined ? logits : where(options.isSeen, logits, unseen))
   return matmul(options.drop === undefined ? p : options.drop(p), v)
 }
 

@@ -90,6 +90,6 @@ export const normal = (key: Key, shape: Shape): Expr =>
 export const bernoulli = (key: Key, p: number, shape: Shape): Expr =>
   lt(randomBits(key, shape, 24), scalar(Math.round(p * 2 ** 24), 'i32'))
 
-/** Uniform integers in [0, n) by multiplication of 24 bits; bias below n / 2^24. */
-export const randomBelow = (key: Key, n: number, shape: Shape): Expr =>
-  cast(mul(sub(uniform(key, shape), 2 ** -24), n), 'i32')
+/** Uniform integers in [0, n) by multiplication of 24 bits; bias below n / 2^24. An expression n broadcasts to the shape. */
+export const randomBelow = (key: Key, n: number | Expr, shape: Shape): Expr =>
+  cast(mul(sub(uniform(key, shape), 2 ** -24), typeof n === 'number' ? n : cast(n, 'f32')), 'i32')

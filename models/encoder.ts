@@ -16,7 +16,6 @@ import {
   scope,
   sliceAxis,
   transpose,
-  where,
   zeros,
   type Expr,
   type ExprTree,
@@ -116,15 +115,21 @@ export interface LayerForm {
   readonly attentionAgain?: boolean
 }
 
+/** What all layers add to logits of attention, and where they have keys that are seen: one value each, made once. */
+export interface Shared {
+  readonly bias?: Expr | undefined
+  readonly isSeen?: Expr | undefined
+}
+
 /**
- * Multi-head self-attention with one fused projection D -> 3D (recipe 1.6). h f32[B, T, D], bias f32[.., H, T, T] added to the
- * logits before the softmax.
+ * Multi-head self-attention with one fused projection D -> 3D (recipe 1.6). h f32[B, T, D], bias f32[H, T, T] added to the logits before the
+ * softmax, isSeen bool[B, 1, 1, T], false where nothing attends to.
  */
 export const selfAttention = (
   { heads, scale, attentionAgain = false }: LayerForm,
   p: LayerParams['attention'],
   h: Expr,
-  bias: Expr | undefined,
+  { bias, isSeen }: Shared,
   d: PassDropout,
 ): Expr =>
   scope('attention', () => {
@@ -132,10 +137,13 @@ export const selfAttention = (
     const qkv = reshape(linear(p.qkv)(h), [B, T, 3, heads, D / heads])
     const part = (i: number): Expr =>
       transpose(reshape(sliceAxis(qkv, 2, i, 1), [B, T, heads, D / heads]), [0, 2, 1, 3]) // [B, H, T, d]
-    const reads = { q: part(0), k: part(1), v: part(2), limbs: limbsOf(d), ...given({ bias }) }
+    const reads = { q: part(0), k: part(1), v: part(2), limbs: limbsOf(d), ...given({ bias, isSeen }) }
     const attend = (x: typeof reads): Expr => {
       const own = withLimbs(d, x.limbs)
-      const options = { ...given({ bias: x.bias, scale }), drop: drop(own, 'attention', own?.attentionRate ?? 0) }
+      const options = {
+        ...given({ bias: x.bias, isSeen: x.isSeen, scale }),
+        drop: drop(own, 'attention', own?.attentionRate ?? 0),
+      }
       return attention(x.q, x.k, x.v, options)
     }
     const y = (attentionAgain ? rematTree(attend) : attend)(reads)
@@ -143,16 +151,10 @@ export const selfAttention = (
   })
 
 /** Post-LN encoder layer (Vaswani et al. 2017, arXiv:1706.03762, §3.1; recipe 1.6). h f32[B, T, D] -> f32[B, T, D]. */
-export const encoderLayer = (
-  form: LayerForm,
-  p: LayerParams,
-  h: Expr,
-  bias: Expr | undefined,
-  d: PassDropout,
-): Expr => {
+export const encoderLayer = (form: LayerForm, p: LayerParams, h: Expr, shared: Shared, d: PassDropout): Expr => {
   const { residual = 1 } = form
   const join = (stream: Expr, branch: Expr): Expr => add(residual === 1 ? stream : mul(stream, residual), branch)
-  const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(form, p.attention, h, bias, d))
+  const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(form, p.attention, h, shared, d))
   const x = layerNorm(p.norm1)(join(h, attended))
   const wide = scope('ffn', () => linear(p.ffn.out)(gelu(linear(p.ffn.in)(x)))) // [B, T, D], inner width 4D
   return layerNorm(p.norm2)(join(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
@@ -172,8 +174,7 @@ export const encoder = (
 ): Expr => {
   const layers = Object.keys(p.layers).length
   const places = positionTerms(config, p, tokens.aval.shape[1]!)
-  const padding = isToken && where(expandDims(expandDims(isToken, 1), 1), 0, -1e9) // [B, 1, 1, T]
-  const bias = places.bias && padding ? add(places.bias, padding) : (places.bias ?? padding)
+  const isSeen = isToken && expandDims(expandDims(isToken, 1), 1) // [B, 1, 1, T]
   const form = {
     heads: config.heads,
     scale: places.scale,
@@ -184,9 +185,9 @@ export const encoder = (
   let h = embed(p.embedding.norm, tokens, places.input, d, perturb)
   for (let i = 0; i < layers; i++) {
     const name = layerName(i)
-    const reads = { h, limbs: limbsOf(d), layer: p.layers[name]!, ...given({ bias }) }
+    const reads = { h, limbs: limbsOf(d), layer: p.layers[name]!, ...given({ bias: places.bias, isSeen }) }
     const layer = (x: typeof reads): Expr =>
-      encoderLayer(form, x.layer, x.h, x.bias, withLimbs(d && { ...d, key: foldIn(d.key, name) }, x.limbs))
+      encoderLayer(form, x.layer, x.h, x, withLimbs(d && { ...d, key: foldIn(d.key, name) }, x.limbs))
     h = scope(name, () => (config.remat === 'layers' ? rematTree(layer) : layer)(reads))
   }
   return h

@@ -14,8 +14,10 @@ import {
   exp,
   expandDims,
   gelu,
+  iota,
   keyOf,
   layerNorm,
+  le,
   linear,
   logSigmoid,
   logSoftmax,
@@ -49,6 +51,7 @@ import {
 } from '../../core'
 import * as functions from '../../core/functions'
 import { jvp } from '../../autodiff'
+import { withPolicy } from '../../kernels'
 import {
   assertClose,
   distinct,
@@ -131,6 +134,13 @@ const fromFunctions: Readonly<Record<string, Case>> = {
       v: { shape: ['T', 'd'] },
       bias: { shape: ['T', 'T'] },
     },
+  ),
+  'attention that sees no key after the query': of(
+    (q: Expr, k: Expr, v: Expr) => {
+      const T = q.aval.shape[0]!
+      return attention(q, k, v, { isSeen: le(iota([T, T], 1), iota([T, T], 0)) })
+    },
+    { q: { shape: ['T', 'd'] }, k: { shape: ['T', 'd'] }, v: { shape: ['T', 'd'] } },
   ),
   pick: of(pick, { logits: { shape: ['...', 'V'] }, targets: { shape: ['...'], dtype: 'i32', values: ids('V') } }),
   crossEntropy: of(crossEntropy, {
@@ -267,6 +277,19 @@ describe('core/functions: values', (test) => {
       [-1e9, 0],
     ])
     assertClose(value(attention(q, k, v, { bias })), [10, 30])
+  })
+
+  test('attention: a key that is not seen has no part, whatever its logit; in no dtype a row is lost', () => {
+    const [q, k, v] = [tensor([[8], [8]]), tensor([[1], [100]]), tensor([[10], [30]])]
+    const seen = (rows: readonly (readonly number[])[]) => ({ isSeen: tensor(rows, 'bool') })
+    const first = [[1, 0]] // of every query
+    assert.equal(value(attention(q, k, v, seen(first))), [10, 10])
+    assert.equal(value(attention(q, k, v, seen([[0, 1], [1, 0]]))), [30, 10]) // prettier-ignore
+    assertClose(value(attention(q, mul(k, 0), v, seen([[0, 0]]))), [20, 20], { label: 'none is seen: all alike' })
+    for (const compute of ['f16', 'bf16'] as const) {
+      const half = withPolicy({ compute })((x: Expr) => attention(x, k, v, seen(first)))
+      assert.equal(value(half(q)), [10, 10], compute)
+    }
   })
 
   test('oneHot, pick and sample', () => {

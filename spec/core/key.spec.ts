@@ -168,6 +168,15 @@ describe('core/key', (test) => {
     assert.ok(chi2 < 22.5, `chi² with 6 degrees of freedom (p = 0.001 at 22.5): ${chi2}`)
   })
 
+  test('randomBelow an expression: each element below its own', () => {
+    const bounds = [7, 1, 300]
+    const each = values(randomBelow(keyOf(5), tensor(bounds.map((b) => [b]), 'i32'), [3, 50])) // prettier-ignore
+    bounds.forEach((bound, row) => {
+      const alike = values(randomBelow(keyOf(5), bound, [3, 50]))
+      assert.equal(each.slice(row * 50, (row + 1) * 50), alike.slice(row * 50, (row + 1) * 50))
+    })
+  })
+
   test('a shape that does not begin with the stream is refused', () =>
     assert.throws(
       () => randomBits(ofExamples(keyOf(1), [1, 2]), [3, 2]),
