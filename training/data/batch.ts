@@ -1,6 +1,6 @@
 import { maskRow, maskSlots, selectionCount, selectPositions, selectWords, standIn, type Masking } from './mask'
-import { blockAt, type Blocks } from './blocks'
-import { blockOf } from './order'
+import { blockAt, rowLength, type Blocks, type BlockShape } from './blocks'
+import { blockOf, blocksOfStep } from './order'
 
 /**
  * One step's data on the host; B rows (or the slice `rows` of them), T tokens, K mask slots. Every array has a fixed
@@ -16,7 +16,9 @@ export interface PretrainBatch {
   readonly exampleLo: Int32Array // i32[B], low 16 bits of the global example index (the counter of its random draws)
   readonly exampleHi: Int32Array // i32[B], high 16 bits
   readonly maskCount: Float32Array // f32[1], Σ weights over the whole global batch, all ranks' rows
-  readonly tokenCount: Float32Array // f32[1], B·T over the whole global batch
+  readonly tokenCount: Float32Array // f32[1], tokens of the whole global batch: B·T less the padding
+  readonly isToken?: Uint8Array // bool[B,T], where blocks can be padded: 0 in the [PAD] that a row ends in
+  readonly rowCount?: Float32Array // f32[1], there too: B of the whole global batch
 }
 
 export interface BatchConfig extends Masking {
@@ -87,8 +89,23 @@ export const batchAt = (blocks: Blocks, config: BatchConfig): PretrainBatch => {
     ...out,
     tokenOrder: ascendingOrder(out.masked, blocks.vocabSize),
     maskCount: Float32Array.of(maskCount),
-    tokenCount: Float32Array.of(batch * T),
+    tokenCount: Float32Array.of(tokensOfStep(blocks, config)),
+    ...(blocks.isPadded === true ? { isToken: tokenPlaces(blocks, out.tokens), rowCount: Float32Array.of(batch) } : {}),
   }
+}
+
+/** Tokens of a step's batch, over all of its rows, padding not counted. */
+export const tokensOfStep = (blocks: Blocks, config: Pick<BatchConfig, 'batch' | 'seed' | 'step'>): number =>
+  blocks.isPadded === true
+    ? blocksOfStep(blocks, config).reduce((n, number) => n + rowLength(blocks, blockAt(blocks, number)), 0)
+    : config.batch * blocks.seqLength
+
+/** 1 for each token of rows side by side, 0 for padding: bool[rows, T]. */
+export const tokenPlaces = (shape: Omit<BlockShape, 'count'>, tokens: Int32Array): Uint8Array => {
+  const T = shape.seqLength
+  const isToken = new Uint8Array(tokens.length)
+  for (let at = 0; at < tokens.length; at += T) isToken.fill(1, at, at + rowLength(shape, tokens.subarray(at, at + T)))
+  return isToken
 }
 
 /** A step's batch as batches of `rows` rows each, in order, with the counts of the whole; each is made when it is asked for. */

@@ -8,6 +8,8 @@ export interface BlockShape {
   readonly seqLength: number // T
   readonly vocabSize: number
   readonly specials: SpecialIds
+  /** Whether rows can end in [PAD]: decided by how they were packed, not by what is in them. Default false. */
+  readonly isPadded?: boolean
   /** Several corpora, each with a share of the examples; without them the blocks are one corpus. See order.ts. */
   readonly parts?: readonly BlockPart[]
 }
@@ -53,11 +55,34 @@ export const packedBlocks = (fields: Omit<PackedBlocks, 'rowAt'>): PackedBlocks 
 /** Row `index` of the blocks, a view. */
 export const blockAt = (blocks: Blocks, index: number): Int32Array => blocks.rowAt(index)
 
-/** How often each id occurs in the blocks: f64[V]. */
-export const tokenCounts = ({ tokens, vocabSize }: PackedBlocks): Float64Array => {
-  const counts = new Float64Array(vocabSize)
-  for (let i = 0; i < tokens.length; i += 1) counts[tokens[i]!] = counts[tokens[i]!]! + 1
+/** Tokens of a row of these blocks: the [PAD] that it ends in is none. */
+export const rowLength = (
+  { isPadded = false, specials: { pad } }: Pick<BlockShape, 'isPadded' | 'specials'>,
+  row: Int32Array,
+): number => {
+  let length = row.length
+  if (isPadded) while (length > 0 && row[length - 1] === pad) length -= 1
+  return length
+}
+
+/** How often each id occurs in the blocks, padding not counted: f64[V]. */
+export const tokenCounts = (blocks: PackedBlocks): Float64Array => {
+  const counts = new Float64Array(blocks.vocabSize)
+  for (let i = 0; i < blocks.count; i += 1) {
+    const row = blockAt(blocks, i)
+    const length = rowLength(blocks, row)
+    for (let t = 0; t < length; t += 1) counts[row[t]!] = counts[row[t]!]! + 1
+  }
   return counts
+}
+
+/** Some blocks of a corpus, side by side in `tokens`, as blocks of their own. */
+export const sampledBlocks = (shape: Omit<BlockShape, 'count' | 'parts'>, tokens: Int32Array): PackedBlocks => {
+  const T = shape.seqLength
+  const count = tokens.length / T
+  let packedTokens = 0
+  for (let i = 0; i < count; i += 1) packedTokens += rowLength(shape, tokens.subarray(i * T, (i + 1) * T)) - 1
+  return packedBlocks({ ...shape, tokens, count, packedTokens, droppedTokens: 0 })
 }
 
 /** Blocks in memory are always at hand. */

@@ -6,7 +6,7 @@ import type { Tokenizer } from './tokenizer/tokenizer'
 import { roomFor } from './tokenizer/id-list'
 import type { SpecialIds } from './tokenizer/spec'
 import { dataFault, type DataFault } from './fault'
-import { blockPacker, type EncodedDocument, type Packing } from './packing'
+import { blockPacker, isPadding, type EncodedDocument, type Packing } from './packing'
 import type { Document } from './read-text'
 
 export interface PackConfig {
@@ -69,6 +69,7 @@ export const packer = (tokenizer: Tokenizer, config: PackConfig): E.Either<DataF
           seqLength,
           vocabSize: tokenizer.vocabSize,
           specials,
+          isPadded: isPadding(packing),
           packedTokens: packed,
           droppedTokens: dropped,
         }),

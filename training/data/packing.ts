@@ -10,6 +10,9 @@ import type { SpecialIds } from './tokenizer/spec'
 export const packings = ['stream', 'complete', 'complete-doc'] as const
 export type Packing = (typeof packings)[number]
 
+/** Whether blocks can end in [PAD]. */
+export const isPadding = (packing: Packing): boolean => packing !== 'stream'
+
 /** A place in the text: before token `token` of the packed tokens of document `document`, counted from the first that was packed. */
 export interface Place {
   readonly document: number

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { ascendingOrder, batchAt, type PretrainBatch } from '../../../training/data/batch'
+import { ascendingOrder, batchAt, tokensOfStep, type PretrainBatch } from '../../../training/data/batch'
 import { permuted, uniform } from '../../../training/data/draw'
 import { maskSlots, selectPositions } from '../../../training/data/mask'
-import { blockAt } from '../../../training/data/blocks'
+import { blockAt, rowLength, tokenCounts } from '../../../training/data/blocks'
 import { blockOf } from '../../../training/data/order'
 import { describe } from '../../harness'
-import { specimenBlocks } from './block-specimens'
+import { cutBlocks, specimenBlocks } from './block-specimens'
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
 const blocks = specimenBlocks(37, 24)
@@ -102,6 +102,41 @@ describe('training/data/batch', (test) => {
         assert.equal(again.masked, whole.masked.slice(0, 4 * 24))
       }),
     ))
+
+  test('padding: the [PAD] that a row ends in is no token, is never masked, and the batch counts what is left', () => {
+    const lengthOf = (row: number): number => 2 + ((row * 5) % 23)
+    const cut = cutBlocks(blocks, lengthOf)
+    fc.assert(
+      fc.property(uint32, fc.nat(50), fc.integer({ min: 1, max: 7 }), (seed, step, from) => {
+        const whole = batchAt(cut, { batch: 8, seed, step })
+        const part = batchAt(cut, { batch: 8, seed, step, rows: [from, 8] })
+        const lengths = Array.from({ length: 8 }, (_, b) => lengthOf(blockOf(cut, seed, 8 * step + b)))
+        const places = lengths.flatMap((n) => Array.from({ length: 24 }, (_, t) => (t < n ? 1 : 0)))
+        assert.equal([...whole.isToken!], places)
+        assert.equal([...part.isToken!], places.slice(from * 24))
+        const tokens = lengths.reduce((a, b) => a + b)
+        for (const { tokenCount, rowCount } of [whole, part]) assert.equal([tokenCount[0], rowCount![0]], [tokens, 8])
+        assert.is(tokensOfStep(cut, { batch: 8, seed, step }), tokens)
+        places.forEach((isToken, i) => isToken === 1 || assert.is(whole.masked[i], 1))
+      }),
+    )
+    const { isToken, rowCount, tokenCount } = batchAt(blocks, { batch: 8, seed: 1, step: 0 })
+    assert.equal(
+      [isToken, rowCount, tokenCount[0]],
+      [undefined, undefined, 8 * 24],
+      'blocks without padding have neither',
+    )
+  })
+
+  test('what blocks say of padding decides, not a [PAD] in the text', () => {
+    const row = Int32Array.of(0, 7, 1, 8, 1, 1)
+    const { specials } = blocks
+    assert.equal([{ specials, isPadded: true }, { specials }].map((shape) => rowLength(shape, row)), [4, 6]) // prettier-ignore
+    const cut = cutBlocks(blocks, (i) => (i === 0 ? 4 : 24))
+    assert.is(tokenCounts(cut)[1], 0)
+    assert.is(tokenCounts({ ...cut, isPadded: false })[1], 20)
+    assert.is(cut.packedTokens, 3 + 36 * 23)
+  })
 
   test('the mean mask rate is the rate, not its floor', () => {
     let masked = 0

@@ -1,4 +1,4 @@
-import { packedBlocks, type PackedBlocks } from '../../../training/data/blocks'
+import { packedBlocks, sampledBlocks, type PackedBlocks } from '../../../training/data/blocks'
 
 /** Blocks of random ordinary ids with [SEP]s among them, made without a tokenizer. Linear congruence, no Math.random. */
 export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50, seed = 1): PackedBlocks => {
@@ -19,4 +19,12 @@ export const specimenBlocks = (count: number, seqLength: number, vocabSize = 50,
     packedTokens: count * (seqLength - 1),
     droppedTokens: 0,
   })
+}
+
+/** The same, row i cut to lengthOf(i) tokens and filled up with [PAD]. */
+export const cutBlocks = (blocks: PackedBlocks, lengthOf: (row: number) => number): PackedBlocks => {
+  const { seqLength, vocabSize, specials } = blocks
+  const isCut = (i: number): boolean => i % seqLength >= lengthOf(Math.floor(i / seqLength))
+  const tokens = blocks.tokens.map((id, i) => (isCut(i) ? specials.pad : id))
+  return sampledBlocks({ seqLength, vocabSize, specials, isPadded: true }, tokens)
 }

@@ -8,7 +8,7 @@ import { prefetched } from '../../../training/data/prefetch'
 import { mixture } from '../../../training/data/shards/mixture'
 import { ioError } from '../../../training/fault'
 import { describe } from '../../harness'
-import { specimenBlocks } from './block-specimens'
+import { cutBlocks, specimenBlocks } from './block-specimens'
 import { right } from './shards/corpora'
 
 const uint32 = fc.integer({ min: 0, max: 0xffffffff })
@@ -128,6 +128,20 @@ describe('training/data/order: reading', (test) => {
         assert.equal(ranks[0]!.maskCount, whole.maskCount)
       }),
     ))
+
+  test('blocks of several corpora can be padded if those of one can, whatever is drawn of them', async () => {
+    const cut = cutBlocks(b, (row) => 2 + row)
+    for (const [sources, isPadded, packed] of [
+      [[a, b], false, a.packedTokens + b.packedTokens],
+      [[a, cut], true, a.packedTokens + cut.packedTokens],
+      [[cut], true, cut.packedTokens],
+    ] as const) {
+      const all = mixture(sources.map(sourceOf))
+      const [some, sample] = [right(await all.fetch([0])()), right(await all.sample(1e6)())]
+      assert.equal([all, some, sample].map((blocks) => blocks.isPadded ?? false), [isPadded, isPadded, isPadded]) // prettier-ignore
+      assert.equal([all.packedTokens, sample.packedTokens], [packed, packed])
+    }
+  })
 
   test('a block of a source that was not read is refused, not made up', async () => {
     const blocks = right(await mixed.fetch([40])())

@@ -3,11 +3,13 @@ import * as assert from 'uvu/assert'
 import {
   begunBefore,
   blockPacker,
+  isPadding,
   packings,
   type EncodedDocument,
   type Packing,
   type Place,
 } from '../../../training/data/packing'
+import { rowLength } from '../../../training/data/blocks'
 import { describe } from '../../harness'
 
 const specials = { cls: 0, pad: 1, sep: 2, unk: 3, mask: 4 }
@@ -77,6 +79,17 @@ const withoutBareTail = (rows: readonly (readonly number[])[], isBare: boolean):
   isBare && rows.at(-1)?.includes(1) === true && rows.at(-1)!.every((id) => id <= 2) ? rows.slice(0, -1) : rows
 
 describe('training/data/packing', (test) => {
+  test('stream alone never pads; what the others pad is the [PAD] that rows end in', () =>
+    fc.assert(
+      fc.property(documentsArbitrary, fc.constantFrom(...packings), lengths, (documents, packing, T) => {
+        const { blocks, counts } = pack(documents, packing, T)
+        const shape = { specials, isPadded: isPadding(packing) }
+        const short = blocks.map((block) => T - rowLength(shape, Int32Array.from(block)))
+        assert.is(short.reduce((a, b) => a + b, 0), counts.padding) // prettier-ignore
+        assert.is(shape.isPadded, packing !== 'stream')
+      }),
+    ))
+
   test('stream: every token in order, cut every T-1, only the last tail lost', () =>
     fc.assert(
       fc.property(documentsArbitrary, lengths, (documents, T) => {

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/Either'
 import type { Fault } from '../../fault'
-import { packedBlocks, type BlockPart, type Blocks, type BlockSource } from '../blocks'
+import { sampledBlocks, type BlockPart, type Blocks, type BlockShape, type BlockSource } from '../blocks'
 
 /**
  * Several sources as one, their blocks numbered one source after the other. With `shares` each is drawn from in that proportion, else all
@@ -13,8 +13,8 @@ export const mixture = (sources: readonly BlockSource[], shares?: readonly numbe
   const starts = sources.map((_, i) => sources.slice(0, i).reduce((sum, { count }) => sum + count, 0))
   const parts: BlockPart[] = sources.map(({ count }, i) => ({ from: starts[i]!, count, share: shares?.[i] ?? 1 }))
   const sum = (field: 'count' | 'packedTokens' | 'droppedTokens') => sources.reduce((n, source) => n + source[field], 0)
-  const { seqLength, vocabSize, specials } = first
-  const shape = { count: sum('count'), seqLength, vocabSize, specials, ...(shares === undefined ? {} : { parts }) }
+  const each = shapeOfEach(sources)
+  const shape = { ...each, count: sum('count'), ...(shares === undefined ? {} : { parts }) }
   /** The source that a block is of. */
   const ownerOf = (block: number): number => parts.findIndex(({ from, count }) => block < from + count)
   return {
@@ -44,6 +44,12 @@ export const mixture = (sources: readonly BlockSource[], shares?: readonly numbe
   }
 }
 
+/** What blocks of any of the sources are: padded where those of one can be. */
+const shapeOfEach = (sources: readonly BlockSource[]): Omit<BlockShape, 'count' | 'parts'> => {
+  const { seqLength, vocabSize, specials } = sources[0]!
+  return { seqLength, vocabSize, specials, isPadded: sources.some(({ isPadded = false }) => isPadded) }
+}
+
 /** Of each source in proportion to its share, or to its size. */
 const sampleOf =
   (sources: readonly BlockSource[], shares: readonly number[] | undefined) =>
@@ -60,13 +66,11 @@ const sampleOf =
       if (E.isLeft(taken)) return taken
       samples.push(taken.right.tokens)
     }
-    const { seqLength, vocabSize, specials } = sources[0]!
     const all = new Int32Array(samples.reduce((n, { length }) => n + length, 0))
     let at = 0
     for (const sample of samples) {
       all.set(sample, at)
       at += sample.length
     }
-    const count = all.length / seqLength
-    return E.right(packedBlocks({ tokens: all, count, seqLength, vocabSize, specials, packedTokens: count * (seqLength - 1), droppedTokens: 0 })) // prettier-ignore
+    return E.right(sampledBlocks(shapeOfEach(sources), all))
   }

@@ -5,7 +5,8 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { describeError } from '../../checkpoint/atomic-write'
 import { badInput, ioError, type Fault } from '../../fault'
-import { packedBlocks, type Blocks, type BlockShape, type BlockSource } from '../blocks'
+import { sampledBlocks, type Blocks, type BlockShape, type BlockSource } from '../blocks'
+import { isPadding } from '../packing'
 import { requireSpecials } from '../tokenizer/specials'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import type { SpecialIds } from '../tokenizer/spec'
@@ -74,7 +75,8 @@ const shardSource = (folder: string, plan: BuildPlan, set: ShardSet, specials: S
   const T = plan.seqLength
   const starts = new Float64Array(set.shards.length + 1)
   set.shards.forEach(({ blocks }, i) => (starts[i + 1] = starts[i]! + blocks))
-  const shape: BlockShape = { count: set.blocks, seqLength: T, vocabSize: plan.vocabSize, specials }
+  const { vocabSize, packing } = plan
+  const shape: BlockShape = { count: set.blocks, seqLength: T, vocabSize, specials, isPadded: isPadding(packing) }
 
   /** Rows of these blocks side by side, in the order given. */
   const rows = async (numbers: readonly number[]): Promise<E.Either<Fault, Int32Array>> => {
@@ -113,7 +115,7 @@ const shardSource = (folder: string, plan: BuildPlan, set: ShardSet, specials: S
       const count = Math.min(set.blocks, Math.max(1, Math.floor(tokens / T)))
       const read = await rows(Array.from({ length: count }, (_, i) => Math.floor((i * set.blocks) / count)))
       if (E.isLeft(read)) return read
-      return E.right(packedBlocks({ ...shape, tokens: read.right, count, packedTokens: count * (T - 1), droppedTokens: 0 })) // prettier-ignore
+      return E.right(sampledBlocks(shape, read.right))
     },
   }
 }

@@ -67,6 +67,8 @@ describe('training/data/shards: build', (test) => {
             const want = right(packDocuments(bytes, split[set], { seqLength, packing, minBlocks: 0 }))
             assert.equal(await blocksOf(corpus[set]), rowsOf(want))
             assert.equal([corpus[set].packedTokens, corpus[set].droppedTokens], [want.packedTokens, want.droppedTokens])
+            assert.is(corpus[set].isPadded, packing !== 'stream')
+            if (want.count > 0) assert.equal(right(await corpus[set].sample(1e6)()).packedTokens, want.packedTokens)
             const { shards, documents: counted } = manifest![set]
             assert.is(counted, split[set].length)
             assert.ok(shards.every(({ blocks }) => blocks <= Math.max(1, Math.floor(shardTokens / seqLength))))
