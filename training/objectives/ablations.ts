@@ -1,6 +1,5 @@
 import { foldIn, mapExprs, reshape, scope, stopGradient, type Expr, type Key } from '../../core'
 import {
-  auxiliaryLogits,
   clmLogits,
   mainHeads,
   mainMlmHead,
@@ -11,6 +10,7 @@ import {
   type PairModel,
   type PairParams,
 } from '../../models'
+import { readMasked } from './masked-text'
 import { defineObjective, type Objective, type PretrainInputs } from './objective'
 import { copyReading, correctiveReading, detectionReading, maskedReading } from './reading'
 import {
@@ -25,9 +25,6 @@ import { detectionWeight } from './t-nlrv5'
 import { allTokensLoss, batchKey, detectionLoss, maskedCrossEntropy, weightedSum, type Term } from './terms'
 
 /** T-NLRv5's objective with one part taken out or put another way: what does that part do? */
-
-const plainAuxiliary = (config: PairModel, params: PairParams, batch: PretrainInputs): Expr =>
-  auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder)
 
 const mlmTerm = (auxiliary: Expr, batch: PretrainInputs): Term => ({
   weight: 1,
@@ -54,7 +51,7 @@ const readDrawn = (config: PairModel, params: PairParams, batch: PretrainInputs,
 
 /** Without the corrective LM: ELECTRA's objective with this architecture's heads. */
 export const rtdOnly = defineObjective({ reading: detectionReading }, (config) => (params, batch, key) => {
-  const auxiliary = plainAuxiliary(config, params, batch)
+  const auxiliary = readMasked(config, params, batch)
   const text = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
   const original = scope('main', () => rtdLogits(params.head.rtd, text.hidden))
   return weightedSum(
@@ -65,7 +62,7 @@ export const rtdOnly = defineObjective({ reading: detectionReading }, (config) =
 
 /** Without detection: plain cross-entropy at the masked places of the corrupted text, by the corrective head. */
 export const clmOnly = defineObjective({ reading: correctiveReading }, (config) => (params, batch, key) => {
-  const auxiliary = plainAuxiliary(config, params, batch)
+  const auxiliary = readMasked(config, params, batch)
   const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
   const rows = rowsAt(hidden, batch.positions)
   const logits = scope('main', () => clmLogits(params.head.clm, mainTable(params), rows))
@@ -82,7 +79,7 @@ export const clmOnly = defineObjective({ reading: correctiveReading }, (config) 
 export const replaceMlm = defineObjective(
   { heads: [mainMlmHead], reading: maskedReading },
   (config) => (params, batch, key) => {
-    const auxiliary = plainAuxiliary(config, params, batch)
+    const auxiliary = readMasked(config, params, batch)
     const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
     const rows = rowsAt(hidden, batch.positions)
     const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
@@ -101,7 +98,7 @@ export const replaceMlm = defineObjective(
 export const allTokensMlm = defineObjective(
   { heads: [mainMlmHead], reading: copyReading },
   (config) => (params, batch, key) => {
-    const auxiliary = plainAuxiliary(config, params, batch)
+    const auxiliary = readMasked(config, params, batch)
     const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
     const rows = reshape(hidden, [-1, config.hidden]) // [B*T, D]
     const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
@@ -132,7 +129,7 @@ export const frozenAux = defineObjective(
   { frozen: ['aux', 'head/mlm'], sharing: 'none' },
   (config) => (params, batch, key) => {
     const still = mapExprs(params, (e) => stopGradient(e))
-    const auxiliary = plainAuxiliary(config, still, batch)
+    const auxiliary = readMasked(config, still, batch)
     const text = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
     const mlm = scope('mlm', () => maskedCrossEntropy(auxiliary, batch))
     return weightedSum(mainTerms(params, text, batch), { mlm, replaced: replacedShare(text.corrupted, batch) })
@@ -146,7 +143,7 @@ export const frozenAux = defineObjective(
 export const evalPassAux: Objective<PairParams> = (config) => (params, batch, key) => {
   const k = batchKey(key, batch)
   const trained = withDropout(config, params, batch, k)
-  const quiet = plainAuxiliary(
+  const quiet = readMasked(
     config,
     mapExprs(params, (e) => stopGradient(e)),
     batch,
@@ -169,7 +166,5 @@ export const trainPassAux: Objective<PairParams> = (config) => (params, batch, k
   )
 }
 
-const withDropout = (config: PairModel, params: PairParams, batch: PretrainInputs, k: Key): Expr => {
-  const dropout = passDropout(config, foldIn(k, 'aux'))
-  return auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder, undefined, dropout)
-}
+const withDropout = (config: PairModel, params: PairParams, batch: PretrainInputs, k: Key): Expr =>
+  readMasked(config, params, batch, passDropout(config, foldIn(k, 'aux')))

@@ -1,6 +1,7 @@
 import type { Expr } from '../../core'
-import { auxiliaryLogits, contrastHead, mainHeads } from '../../models'
+import { contrastHead, mainHeads } from '../../models'
 import { contrastLoss, cropVectors, textVectors } from './contrast'
+import { readMasked } from './masked-text'
 import { defineObjective, type PretrainInputs } from './objective'
 import { readReplaced, replacedShare, replacementsOf } from './replaced-text'
 import { detectionWeight } from './t-nlrv5'
@@ -18,7 +19,7 @@ type Corrective = (logits: Expr, original: Expr, isOriginal: Expr, batch: Pretra
  */
 const cocoLmBy = (clm: Corrective) =>
   defineObjective({ heads: [contrastHead], contrastsRows: true }, (config) => (params, batch, key) => {
-    const auxiliary = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder)
+    const auxiliary = readMasked(config, params, batch)
     const k = batchKey(key, batch)
     const sampled = replacementsOf(auxiliary, batch, k, config)
     const { corrupted, hidden } = readReplaced(config, params, batch, sampled, k)

@@ -1,4 +1,5 @@
-import { auxiliaryLogits, electraHead, electraLogits } from '../../models'
+import { electraHead, electraLogits } from '../../models'
+import { readMasked } from './masked-text'
 import { defineObjective } from './objective'
 import { electraReading } from './reading'
 import { readReplaced, replacedShare, replacementsOf } from './replaced-text'
@@ -13,7 +14,7 @@ import { batchKey, maskedCrossEntropy, replacementLoss, weightedSum } from './te
 export const electra = defineObjective(
   { heads: [electraHead], reading: electraReading },
   (config) => (params, batch, key) => {
-    const generator = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder)
+    const generator = readMasked(config, params, batch)
     const k = batchKey(key, batch)
     const sampled = replacementsOf(generator, batch, k, config)
     const { corrupted, hidden } = readReplaced(config, params, batch, sampled, k)

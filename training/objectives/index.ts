@@ -9,9 +9,10 @@ export {
   trainPassAux,
 } from './ablations'
 export { cocoLm, cocoLmCopy, contrastWeight } from './coco-lm'
-export { contrastLoss, cropped, cropShare, cropVectors, textVectors } from './contrast'
+export { contrastLoss, cropped, cropShare, cropVectors, textVectors, type Crops } from './contrast'
 export { corrupt, embedCorrupted, type Corrupted } from './corrupt'
 export { electra } from './electra'
+export { readMasked } from './masked-text'
 export { mlm, mlmOnly } from './mlm'
 export { objectives } from './named'
 export { defineObjective } from './objective'

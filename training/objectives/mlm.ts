@@ -1,5 +1,6 @@
 import { scope } from '../../core'
-import { auxiliaryLogits, lookUp, mainHidden, mainMlmHead, mainTable, mlmLogits, rowsAt } from '../../models'
+import { lookUp, mainHidden, mainMlmHead, mainTable, mlmLogits, rowsAt } from '../../models'
+import { readMasked } from './masked-text'
 import { defineObjective } from './objective'
 import { maskedReading, noReading } from './reading'
 import { mainDropout } from './replaced-text'
@@ -7,7 +8,7 @@ import { batchKey, maskedCrossEntropy } from './terms'
 
 /** Masked LM with the auxiliary model alone (Devlin et al. 2019, arXiv:1810.04805): the smallest objective there is. */
 export const mlm = defineObjective({ reading: noReading }, (config) => (params, batch) => {
-  const logits = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder)
+  const logits = readMasked(config, params, batch)
   const loss = maskedCrossEntropy(logits, batch)
   return { loss, metrics: { mlm: loss } }
 })
@@ -18,7 +19,8 @@ export const mlmOnly = defineObjective(
   (config) => (params, batch, key) => {
     const table = mainTable(params)
     const embedded = lookUp(table, batch.masked, batch.tokenOrder)
-    const hidden = mainHidden(config, params, embedded, mainDropout(config, batchKey(key, batch)))
+    const dropout = mainDropout(config, batchKey(key, batch))
+    const hidden = mainHidden(config, params, embedded, dropout, batch.isToken)
     const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), table, rowsAt(hidden, batch.positions)))
     const loss = maskedCrossEntropy(logits, batch)
     return { loss, metrics: { mlm: loss } }

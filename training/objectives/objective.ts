@@ -12,7 +12,8 @@ export type LossParts = {
 }
 
 /**
- * A batch as an objective sees it. B rows of T tokens; K mask slots a row, of which those with weight 1 count.
+ * A batch as an objective sees it. B rows of T tokens; K mask slots a row, of which those with weight 1 count. Where rows can end in padding,
+ * `isToken` says so, and padding is no token: models do not see it, losses leave it out (perToken), it is never masked.
  * Counts are of the whole global batch, so that losses of micro-batches and ranks add up.
  */
 export type PretrainInputs = {
@@ -25,7 +26,9 @@ export type PretrainInputs = {
   readonly exampleLo: Expr // i32[B], low 16 bits of the global number of the example
   readonly exampleHi: Expr // i32[B], high 16 bits
   readonly maskCount: Expr // f32[], Σ weights
-  readonly tokenCount: Expr // f32[], B·T; by T, the count of rows
+  readonly tokenCount: Expr // f32[], B·T less the padding
+  readonly isToken?: Expr // bool[B, T], false at padding; left out where there can be none
+  readonly rowCount?: Expr // f32[], rows; where isToken is (rowsOf)
 }
 
 /** A loss over parameters and a batch. The key is the run's; draws are numbered by the examples' global numbers. */

@@ -1,20 +1,8 @@
-import {
-  cast,
-  div,
-  foldIn,
-  gumbel,
-  not,
-  randomBelow,
-  reshape,
-  sample,
-  stopGradient,
-  sum,
-  type Expr,
-  type Key,
-} from '../../core'
+import { cast, foldIn, gumbel, not, randomBelow, reshape, sample, stopGradient, type Expr, type Key } from '../../core'
 import { mainHidden, mainTable, type PairConfig, type PairModel, type PairParams, type PassDropout } from '../../models'
 import { corrupt, embedCorrupted, type Corrupted } from './corrupt'
 import type { PretrainInputs } from './objective'
+import { perToken } from './terms'
 
 /** One draw from softmax(logits) at each masked place: i32[B, K]. `replaced` of a batch that has it (i32[B, K]) stands for the draw. */
 export const replacementsOf = (logits: Expr, batch: PretrainInputs, key: Key, config: PairConfig): Expr =>
@@ -58,9 +46,9 @@ export const readReplaced = (
 ): ReadText => {
   const corrupted = corrupt(batch, sampled)
   const embedded = embedCorrupted(mainTable(params), batch, sampled, corrupted)
-  return { corrupted, hidden: mainHidden(config, params, embedded, mainDropout(config, key)) }
+  return { corrupted, hidden: mainHidden(config, params, embedded, mainDropout(config, key), batch.isToken) }
 }
 
 /** Share of all tokens that are not the original's: 7 to 8 % once the auxiliary has learned (COCO-LM, §3.1). */
 export const replacedShare = ({ isOriginal }: Corrupted, batch: PretrainInputs): Expr =>
-  div(sum(cast(not(isOriginal), 'f32')), batch.tokenCount)
+  perToken(cast(not(isOriginal), 'f32'), batch)

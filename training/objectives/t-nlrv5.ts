@@ -1,4 +1,5 @@
-import { auxiliaryLogits, mainHeads, type PairParams } from '../../models'
+import { mainHeads, type PairParams } from '../../models'
+import { readMasked } from './masked-text'
 import type { Objective } from './objective'
 import { readReplaced, replacedShare, replacementsOf } from './replaced-text'
 import { batchKey, detectionLoss, maskedCrossEntropy, weightedSum } from './terms'
@@ -13,7 +14,7 @@ export const detectionWeight = 50
  * `replaced`, if the batch has it (i32[B, K]), stands for the draw.
  */
 export const tNlrV5: Objective<PairParams> = (config) => (params, batch, key) => {
-  const auxiliary = auxiliaryLogits(config, params, batch.masked, batch.positions, batch.tokenOrder) // [B*K, V]
+  const auxiliary = readMasked(config, params, batch) // [B*K, V]
   const k = batchKey(key, batch)
   const sampled = replacementsOf(auxiliary, batch, k, config)
   const { corrupted, hidden } = readReplaced(config, params, batch, sampled, k)

@@ -1,6 +1,7 @@
 import {
   add,
   binaryCrossEntropy,
+  broadcastTo,
   cast,
   crossEntropy,
   div,
@@ -11,6 +12,7 @@ import {
   neg,
   not,
   reshape,
+  scalar,
   scope,
   sigmoid,
   softplus,
@@ -93,8 +95,21 @@ const maskedOf = (scores: Expr, batch: PretrainInputs): Expr => {
 const perMask = (x: Expr, batch: PretrainInputs): Expr =>
   div(sum(mul(x, reshape(batch.weights, [x.aval.shape[0]!]))), batch.maskCount)
 
-/** Σ x / tokens over all tokens of the global batch. x f32[B, T] -> f32[]. */
-export const perToken = (x: Expr, batch: PretrainInputs): Expr => div(sum(x), batch.tokenCount)
+/** Σ x / tokens over all tokens of the global batch; what x is at padding does not count. x f32[B, T] -> f32[]. */
+export const perToken = (x: Expr, batch: PretrainInputs): Expr =>
+  div(sum(batch.isToken === undefined ? x : where(batch.isToken, x, 0)), batch.tokenCount)
+
+/** Rows of the global batch: f32[]. */
+export const rowsOf = (batch: PretrainInputs): Expr =>
+  batch.rowCount ?? div(batch.tokenCount, batch.tokens.aval.shape[1]!)
+
+/** Tokens of each row, [CLS] first and padding not counted: i32[B]. */
+export const rowLengths = (batch: PretrainInputs): Expr => {
+  const [B, T] = batch.tokens.aval.shape as readonly [number, number]
+  return batch.isToken === undefined
+    ? broadcastTo(scalar(T, 'i32'), [B])
+    : cast(sum(cast(batch.isToken, 'f32'), 1), 'i32')
+}
 
 /** The key of a batch: draws numbered by the global number of each example. */
 export const batchKey = (key: Key, batch: Pick<PretrainInputs, 'exampleLo' | 'exampleHi'>): Key =>

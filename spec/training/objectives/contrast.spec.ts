@@ -87,7 +87,7 @@ describe('training/objectives/contrast', (test) => {
     const batch = asInputs(host)
     const at = (h: typeof host): readonly (readonly number[])[] => {
       const inputs = asInputs(h)
-      const ids = [...evaluateOne(cropped(inputs, batchKey(runKey, inputs)))]
+      const ids = [...evaluateOne(cropped(inputs, batchKey(runKey, inputs)).ids)]
       const width = ids.length / (h.tokens.length / 12)
       return Array.from({ length: ids.length / width }, (_, b) => ids.slice(b * width, (b + 1) * width))
     }

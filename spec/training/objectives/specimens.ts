@@ -77,6 +77,8 @@ export const asInputs = (host: PretrainBatch, T = 12): PretrainInputs => {
     exampleHi: array(host.exampleHi, 'i32', B),
     maskCount: array(host.maskCount, 'f32'),
     tokenCount: array(host.tokenCount, 'f32'),
+    ...(host.isToken === undefined ? {} : { isToken: array(host.isToken, 'bool', B, T) }),
+    ...(host.rowCount === undefined ? {} : { rowCount: array(host.rowCount, 'f32') }),
   }
 }
 
