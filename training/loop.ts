@@ -11,13 +11,20 @@ import { initialState, residentAvals, stepPrograms } from './step'
 import type { PlannedProgram } from './step-cost'
 import { prepareStep, runStep, type ReadyProgram } from './step-runner'
 
-/** Everything a run carries from step to step: residents by name (`params/*`, `optimizer/*`) and the steps taken. */
+/**
+ * Everything a run carries from step to step: residents by name (`params/*`, `optimizer/*`), the steps taken, and the tokens that they were
+ * taken on.
+ */
 export interface RunState {
   readonly step: number
+  readonly tokens: number
   readonly values: Values
 }
 
-/** What one step logs. Losses in nats; `tokens` counts from the start of the run, `lr` is that of the steps applied so far. */
+/**
+ * What one step logs. Losses in nats; `lr` is that of the steps applied so far. `tokens`, from the start of the run, and `tokensPerSecond` count
+ * what was trained on: padding, which takes as long to compute, is none of it.
+ */
 export interface StepRecord {
   readonly step: number
   readonly loss: number
@@ -46,6 +53,7 @@ export interface TrainerSpec<P extends ExprTree = ExprTree, B = PretrainInputs> 
   /** Batches of these rows that make a step. Default 1. */
   readonly microBatches?: number
   readonly seed: number
+  /** Of a step that is not told how many it has. */
   readonly tokensPerStep: number
 }
 
@@ -71,15 +79,24 @@ export interface Trainer<H extends object = PretrainBatch> {
   readonly programs: readonly (PlannedProgram & Pick<Runner, 'timings'>)[]
   /** Fresh parameters, and the optimizer's first state made on the device. */
   readonly start: (params: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
-  /** The state of a checkpoint. */
-  readonly resume: (step: number, arrays: ReadonlyMap<string, HostArray>) => TE.TaskEither<RunFault, RunState>
+  /** The state of a checkpoint. `tokens` of its steps, where they had others than `tokensPerStep` each. */
+  readonly resume: (
+    step: number,
+    arrays: ReadonlyMap<string, HostArray>,
+    tokens?: number,
+  ) => TE.TaskEither<RunFault, RunState>
   /**
    * One step; the old state is given up. Its micro-batches hold the counts of the whole batch, and each is asked for when it is computed.
+   * `tokens`, if not `tokensPerStep`: those of all of them.
    * throws  RangeError if they are not as many as the trainer's: the caller's fault
    */
-  readonly step: (state: RunState, microBatches: Iterable<H>) => TE.TaskEither<RunFault, StepTaken>
+  readonly step: (state: RunState, microBatches: Iterable<H>, tokens?: number) => TE.TaskEither<RunFault, StepTaken>
   /** The same without waiting for the log: another step may follow before it is there. */
-  readonly submit: (state: RunState, microBatches: Iterable<H>) => TE.TaskEither<RunFault, StepSubmitted>
+  readonly submit: (
+    state: RunState,
+    microBatches: Iterable<H>,
+    tokens?: number,
+  ) => TE.TaskEither<RunFault, StepSubmitted>
   /** Parameters and optimizer state as host arrays, by name. */
   readonly read: (state: RunState) => TE.TaskEither<RunFault, ReadonlyMap<string, HostArray>>
   readonly avals: ReadonlyMap<string, Aval>
@@ -113,9 +130,10 @@ export const openTrainer =
       avals,
       dispose: () => programs.right.forEach(({ runner }) => runner.dispose()),
       read: (state) => readAll(device, state.values),
-      resume: (step, arrays) => async () => {
+      resume: (step, arrays, tokens) => async () => {
         const values = await upload(arrays)()
-        return E.isLeft(values) ? values : E.right({ step, values: values.right })
+        if (E.isLeft(values)) return values
+        return E.right({ step, tokens: tokens ?? step * spec.tokensPerStep, values: values.right })
       },
       start: (arrays) => async () => {
         const uploaded = await upload(arrays)()
@@ -124,11 +142,12 @@ export const openTrainer =
         if (E.isLeft(init)) return init
         const state = await init.right.run(uploaded.right)()
         init.right.dispose()
-        return E.isLeft(state) ? state : E.right({ step: 0, values: new Map([...uploaded.right, ...state.right]) })
+        if (E.isLeft(state)) return state
+        return E.right({ step: 0, tokens: 0, values: new Map([...uploaded.right, ...state.right]) })
       },
-      step: (state, microBatches) =>
+      step: (state, microBatches, tokens) =>
         pipe(
-          submit(state, microBatches),
+          submit(state, microBatches, tokens),
           TE.chain((submitted) =>
             pipe(
               submitted.settled,
@@ -147,14 +166,16 @@ const submitter = <H extends object>(
 ): Trainer<H>['submit'] => {
   /** When the last log came: steps that overlap share no time. */
   let last = 0
-  return (state, microBatches) => async () => {
+  return (state, microBatches, tokens) => async () => {
     const began = performance.now()
-    const { device } = spec
+    const { device, tokensPerStep } = spec
     const after = await runStep(spec, programs, state.values, microBatches)()
     if (E.isLeft(after)) return after
     const values = after.right
     const log = values.get('log')!
     values.delete('log')
+    const seen = tokens ?? tokensPerStep
+    const reached = { step: state.step + 1, tokens: state.tokens + seen, values }
     // Asked for at once: what is asked of the device later waits for what it is given until then.
     const reading = device.read(log)()
     const settled = async (): Promise<E.Either<RunFault, StepLogged>> => {
@@ -164,31 +185,31 @@ const submitter = <H extends object>(
       const now = performance.now()
       const seconds = (now - Math.max(began, last)) / 1000
       last = now
-      return E.right(recordOf(spec, state.step, logged, read.right, seconds))
+      return E.right(recordOf(spec, reached, logged, read.right, seen / seconds))
     }
-    return E.right({ state: { step: state.step + 1, values }, settled })
+    return E.right({ state: reached, settled })
   }
 }
 
 const recordOf = (
-  { device, schedule, tokensPerStep }: Omit<TrainerSpec, 'loss'>,
-  before: number,
+  { device, schedule }: Omit<TrainerSpec, 'loss'>,
+  { step, tokens }: RunState,
   logged: readonly string[],
   log: HostArray,
-  seconds: number,
+  tokensPerSecond: number,
 ): StepLogged => {
   const metrics = Object.fromEntries(logged.map((name, i) => [name, log[i]!]))
   const { loss = NaN, gradNorm = NaN, lossScale = 1, skipped = 0, skippedBefore = 0, exhausted = 0, ...rest } = metrics
   return {
     record: {
-      step: before + 1,
+      step,
       loss,
       gradNorm,
       lossScale,
       skipped: skipped !== 0,
-      lr: evaluateOne(schedule(scalar(before - skippedBefore)))[0]!,
-      tokens: (before + 1) * tokensPerStep,
-      tokensPerSecond: Math.round(tokensPerStep / seconds),
+      lr: evaluateOne(schedule(scalar(step - 1 - skippedBefore)))[0]!,
+      tokens,
+      tokensPerSecond: Math.round(tokensPerSecond),
       backend: device.backend.name,
       metrics: rest,
     },

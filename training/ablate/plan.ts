@@ -42,7 +42,7 @@ export interface AblationPlan {
   readonly variants: readonly Variant[]
   readonly seeds: readonly number[]
   readonly out: string
-  /** Tokens that every run trains on. */
+  /** Tokens that every run trains on, steps x batch x seq: padding, where a packing has it, is among them. */
   readonly tokens: number
   readonly probe: ProbeTask | undefined
 }

@@ -23,7 +23,7 @@ export const CheckpointHeader = closed(
     backend: t.string,
     sha256: t.string, // of the rest of this header and of the data, tensors in sorted order of name
   },
-  {},
+  { tokens: NonNegativeInt }, // of all steps, where rows can be padded: not as many in each
 )
 export type CheckpointHeader = t.TypeOf<typeof CheckpointHeader>
 

@@ -26,6 +26,7 @@ export const deviceOption = (command: Command): Command =>
     .option('--matmul <name>', `${matmulChoices.join(' | ')}: matrix products of the wasm device (default auto)`)
 
 export const objectiveHelp = `${Object.keys(objectives).join(' | ')} | FILE.mjs#NAME (default t-nlrv5)`
+export const packingHelp = `${packings.join(' | ')}: how units become rows (default stream)`
 export const precisionHelp = 'f32 | f16 | bf16: what the model computes in (default f32)'
 export const lossScaleHelp = `${flavourNames.join(' | ')} | none, with settings as in apex:init=2^12,window=100 (default fairseq for f16, else none)`
 
@@ -64,7 +65,7 @@ export const pretrainOptions = (command: Command): Command =>
     )
     .option('--corpus-weights <w,...>', 'how often each folder is drawn from (default by its size)', weights)
     .option('--tokenizer <file>', 'tokenizer.json, .model or vocab.txt, in place of one trained on the corpus')
-    .option('--packing <name>', `${packings.join(' | ')}: how units become rows (default stream)`)
+    .option('--packing <name>', packingHelp)
     .option('--preset <name>', `${presetNames.join(' | ')} (default tiny)`)
     .option('--objective <name>', objectiveHelp)
     .option('--aux-from <dir>', 'a run whose auxiliary is taken, for an objective with a frozen one')

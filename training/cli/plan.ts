@@ -1,13 +1,23 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import { layoutOf, printPlan } from '../../kernels'
+import { isPadding } from '../data/packing'
 import { badInput, ofShape } from '../fault'
 import { decideConfig, modelOf } from '../pretrain/config'
 import { settle, type SettledConfig } from '../pretrain/fit-memory'
 import { loadObjective } from '../pretrain/objective-file'
 import { forecaster, type StepForecast } from '../pretrain/plan-run'
 import type { PlannedProgram } from '../step-cost'
-import { fitOptions, lossScaleHelp, modelOptions, numeric, objectiveHelp, precisionHelp, type Flags } from './options'
+import {
+  fitOptions,
+  lossScaleHelp,
+  modelOptions,
+  numeric,
+  objectiveHelp,
+  packingHelp,
+  precisionHelp,
+  type Flags,
+} from './options'
 import { print, printJson, type Outcome } from './outcome'
 import { importSelf } from './self'
 
@@ -16,6 +26,7 @@ export const planCommand = (program: Command, run: (outcome: Promise<Outcome>) =
     .description('what a pretraining step takes: parameters, FLOPs, memory, kernels. Nothing is run')
     .option('--preset <name>', 'tiny | small | base | large | xl | xxl (default tiny)')
     .option('--objective <name>', objectiveHelp)
+    .option('--packing <name>', packingHelp)
     .option('--mask-rate <p>', 'share of the tokens that are masked (default 0.15)', numeric)
     .option('--vocab <v>', "entries of the vocabulary (default: the size's)", numeric)
     .option('--batch <b>', "rows of a step (default: the size's)", numeric)
@@ -38,7 +49,8 @@ const runPlan = async ({ json, steps, ...flags }: Flags): Promise<Outcome> => {
   if (E.isLeft(objective)) return E.left([objective.left])
   const model = { ...modelOf(decided.right), sharing: objective.right.sharing ?? decided.right.sharing }
   const layout = layoutOf(decided.right.device)
-  const forecast = forecaster(model, decided.right.batch, decided.right, { layout, objective: objective.right })
+  const settings = { ...decided.right, isPadded: isPadding(decided.right.packing ?? 'stream') }
+  const forecast = forecaster(model, settings.batch, settings, { layout, objective: objective.right })
   const settled = settle(decided.right, forecast)
   if (E.isLeft(settled)) return E.left([settled.left])
   const { config, predicted } = settled.right

@@ -23,8 +23,7 @@ export const correctProgram = (
   { original, language }: Detecting,
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
-  const isToken = lt(iota([B, T], 1), reshape(input('lengths', [B], 'i32'), [B, 1]))
-  const hidden = hiddenOf(config, params, ids, isToken)
+  const hidden = hiddenOf(config, params, ids, withinLengths(B, T))
   const replaced = sigmoid(neg(original(params, hidden, ids)))
   const best = (rows: Expr): Expr => reshape(argmax(without(rows, specials)), [B, T])
   return {
@@ -43,18 +42,25 @@ export const correctProgram = (
 const without = (logits: Expr, ids: readonly number[]): Expr =>
   ids.reduce((z, id) => where(eq(iota(z.aval.shape), id), -Infinity, z), logits)
 
-/** Detection alone, on full rows: by a head for it, no vocabulary-sized product. */
+/**
+ * Detection alone: by a head for it, no vocabulary-sized product. Rows are full, and there is no `lengths`, unless they can be padded.
+ */
 export const detectProgram = (
   config: PairConfig,
   params: PairParams,
   B: number,
   T: number,
   { original }: Detecting,
+  isPadded = false,
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
-  const replaced = sigmoid(neg(original(params, hiddenOf(config, params, ids), ids)))
-  return { outputs: [{ name: 'replaced', value: replaced }], donated: ['ids'] }
+  const hidden = hiddenOf(config, params, ids, isPadded ? withinLengths(B, T) : undefined)
+  const replaced = sigmoid(neg(original(params, hidden, ids)))
+  return { outputs: [{ name: 'replaced', value: replaced }], donated: ['ids', ...(isPadded ? ['lengths'] : [])] }
 }
+
+/** Whether a place is one of the first lengths[b] of its row: bool[B, T]. */
+const withinLengths = (B: number, T: number): Expr => lt(iota([B, T], 1), reshape(input('lengths', [B], 'i32'), [B, 1]))
 
 const hiddenOf = (config: PairConfig, params: PairParams, ids: Expr, isToken?: Expr): Expr =>
   mainHidden(config, params, take(mainTable(params), ids), null, isToken)

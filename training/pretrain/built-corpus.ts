@@ -4,6 +4,7 @@ import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { sharesOf } from '../data/order'
 import { tooFewBlocks } from '../data/pack'
+import { isPadding, type Packing } from '../data/packing'
 import type { Document } from '../data/read-text'
 import { openTokenizer } from '../data/tokenizer/file/open'
 import { corpusFiles, holdsManifest, readManifest } from '../data/shards/manifest'
@@ -31,6 +32,30 @@ export const isBuilt =
     if (built.length === 0 || built.length === paths.length) return E.right(built.length > 0)
     const text = paths.find((path) => !built.includes(path))!
     return E.left(badInput('--corpus', '', 'files of text alone, or folders of shards alone', `${text} and ${built[0]!}`)) // prettier-ignore
+  }
+
+/**
+ * Whether rows of a run's corpus can end in padding: by the packing of its text, or by those its shards were made with. No block is read.
+ * left  as of `isBuilt`; a manifest that is none
+ */
+export const isPaddedCorpus =
+  ({
+    corpus,
+    packing,
+  }: {
+    readonly corpus: readonly string[]
+    readonly packing?: Packing
+  }): TE.TaskEither<Fault, boolean> =>
+  async () => {
+    const built = await isBuilt(corpus)()
+    if (E.isLeft(built) || !built.right) return E.isLeft(built) ? built : E.right(isPadding(packing ?? 'stream'))
+    let isPadded = false
+    for (const folder of corpus) {
+      const manifest = await readManifest(folder)()
+      if (E.isLeft(manifest)) return manifest
+      isPadded ||= isPadding(manifest.right.plan.packing)
+    }
+    return E.right(isPadded)
   }
 
 export interface DecidedByCorpus {

@@ -1,11 +1,11 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
-import type { Device } from '../../kernels'
+import type { Device, HostArray } from '../../kernels'
 import { parameterAvals, type PairConfig, type PairParams } from '../../models'
 import { detectProgram, isDetecting } from '../correct/program'
-import { microBatchesAt } from '../data/batch'
+import { microBatchesAt, tokenPlaces } from '../data/batch'
 import { corruptFixed, type BigramModel, type CorruptedText } from '../data/corrupt-fixed'
-import { tokenCounts, type Blocks, type PackedBlocks } from '../data/blocks'
+import { rowLength, tokenCounts, type Blocks, type PackedBlocks } from '../data/blocks'
 import { blocksOfStep } from '../data/order'
 import { rocAuc, smoothedUnigram, unigramEntropy, unigramScorer } from '../metrics'
 import { pairReading, type LossFn, type ObjectiveTraits } from '../objectives'
@@ -85,11 +85,11 @@ export const openEvaluator =
   async () => {
     const { device, config, batch: B, heldOut, train, traits } = spec
     const { reading = pairReading } = traits
-    const T = heldOut.seqLength
+    const { seqLength: T, isPadded = false } = heldOut
     const batches = evaluatedBatches(heldOut.count, B, spec.batches)
     const params = parameterAvals(config, traits.heads)
     const rows = divisorUpTo(B, spec.microBatch)
-    const avals = batchAvals(rows, T)
+    const avals = batchAvals(rows, T, undefined, isPadded)
     const logged: { names: readonly string[] } = { names: [] }
     const losses = await prepare(device, () => {
       const built = evalStep({ loss: spec.loss, params, batch: avals })
@@ -99,7 +99,7 @@ export const openEvaluator =
     if (E.isLeft(losses)) return losses
     const typed = holes('params', params) as PairParams
     const detect = isDetecting(reading)
-      ? await prepare(device, () => detectProgram(config, typed, rows, T, reading))()
+      ? await prepare(device, () => detectProgram(config, typed, rows, T, reading, isPadded))()
       : E.right(undefined)
     if (E.isLeft(detect)) return detect
     const own = isDetecting(reading)
@@ -109,6 +109,8 @@ export const openEvaluator =
 
     const evaluated = Math.min(heldOut.count, batches * B)
     const fixed = corruptFixed(spec.bigrams, headOf(heldOut, evaluated), { seed: evaluationSeed })
+    const isToken = isPadded ? tokenPlaces(heldOut, fixed.tokens) : undefined
+    const labels = atTokens(fixed.labels, isToken)
     const counts = tokenCounts(train)
     const frequency = unigramScorer(smoothedUnigram(counts))(fixed.tokens)
 
@@ -133,26 +135,26 @@ export const openEvaluator =
                   logged.names.forEach((metric, i) =>
                     sums.set(metric, (sums.get(metric) ?? 0) + array.right[i]! / batches),
                   )
-                else (name === 'replaced' ? ownScores : ownLabels).push(...array.right)
+                else (name === 'replaced' ? ownScores : ownLabels).push(...atTokens(array.right, data.isToken))
               }
             }
         const scores =
           detect.right === undefined
             ? E.right(undefined)
-            : await detectAll(device, detect.right, values, fixed, rows, T)()
+            : await detectAll(device, detect.right, values, fixed, heldOut, rows)()
         if (E.isLeft(scores)) return scores
         return E.right({
           metrics: Object.fromEntries(sums),
-          detection: scores.right === undefined ? undefined : rocAuc(scores.right, fixed.labels),
+          detection: scores.right === undefined ? undefined : rocAuc(atTokens(scores.right, isToken), labels),
           ownDetection: rocAuc(ownScores, ownLabels),
         })
       }
     return E.right({
       baselines: {
         unigramEntropy: unigramEntropy(counts),
-        frequencyDetection: rocAuc(frequency, fixed.labels),
-        corruptedTokens: fixed.labels.reduce((n, l) => n + l, 0),
-        heldOutTokens: fixed.labels.length,
+        frequencyDetection: rocAuc(atTokens(frequency, isToken), labels),
+        corruptedTokens: labels.reduce((n: number, l) => n + l, 0),
+        heldOutTokens: labels.length,
       },
       evaluate,
       dispose: () => [losses, detect, own].forEach((r) => r.right?.dispose()),
@@ -168,24 +170,33 @@ const divisorUpTo = (n: number, most: number): number => {
 /** The first rows of packed text. */
 const headOf = (blocks: Blocks, rows: number): Blocks => ({ ...blocks, count: rows })
 
-/** Probability of replacement for every token of the corrupted rows; the last batch is filled up with its first row. */
+/** Of numbers for every place those at tokens; all where there is no padding. */
+const atTokens = <A extends HostArray>(x: A, isToken: Uint8Array | undefined): A =>
+  isToken === undefined ? x : (x.filter((_, i) => isToken[i] === 1) as A)
+
+/** Probability of replacement for every place of the corrupted rows; the last batch is filled up with its first row. */
 const detectAll =
   (
     device: Device,
     runner: { readonly run: (values: Values) => TE.TaskEither<RunFault, Values> },
     params: Values,
     corrupted: CorruptedText,
+    shape: Blocks,
     B: number,
-    T: number,
   ): TE.TaskEither<RunFault, Float64Array> =>
   async () => {
+    const T = shape.seqLength
     const size = corrupted.tokens.length
     const scores = new Float64Array(size)
     for (let from = 0; from < size; from += B * T) {
       const ids = new Int32Array(B * T)
       const part = corrupted.tokens.subarray(from, from + B * T)
       for (let at = 0; at < B * T; at += part.length) ids.set(part.subarray(0, Math.min(part.length, B * T - at)), at)
-      const uploaded = await uploadAll(device, [['ids', ids, { dtype: 'i32', shape: [B, T] }]])()
+      const lengths = Int32Array.from({ length: B }, (_, b) => rowLength(shape, ids.subarray(b * T, (b + 1) * T)))
+      const uploaded = await uploadAll(device, [
+        ['ids', ids, { dtype: 'i32', shape: [B, T] }],
+        ...(shape.isPadded === true ? [['lengths', lengths, { dtype: 'i32', shape: [B] }] as const] : []),
+      ])()
       if (E.isLeft(uploaded)) return uploaded
       const out = await runner.run(new Map([...params, ...uploaded.right]))()
       if (E.isLeft(out)) return out

@@ -11,6 +11,7 @@ import { openTrainer, type Trainer } from '../loop'
 import type { LossFn, ObjectiveTraits } from '../objectives'
 import { ObjectiveFault } from './checked-objective'
 import { modelOf, usualMasks, type PretrainConfig } from './config'
+import { isPaddedCorpus } from './built-corpus'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
 import { checkOut, holdsRun, readTokenizer } from './folder'
@@ -71,11 +72,13 @@ const openChecked =
     const isResumed = checkpoint.right !== undefined
     const auxiliary = await givenAuxiliary({ ...wanted, model, traits, isResumed })()
     if (E.isLeft(auxiliary)) return auxiliary
+    const padded = await isPaddedCorpus(wanted)()
+    if (E.isLeft(padded)) return padded
     const device = await openNamed(wanted.device, wanted)()
     if (E.isLeft(device)) return device
     const { maxInputs, name } = device.right
     const options = { objective: objective.right, maxInputs, layout: layoutOf(name) }
-    const settled = settle(wanted, forecaster(model, wanted.batch, wanted, options))
+    const settled = settle(wanted, forecaster(model, wanted.batch, { ...wanted, isPadded: padded.right }, options))
     if (E.isLeft(settled)) return settled
     const { config, predicted } = settled.right
     if (traits.contrastsRows === true && config.microBatch < 2)
@@ -112,7 +115,7 @@ const openChecked =
       optimizer,
       schedule: rate,
       params: parameterAvals(model, traits.heads),
-      batch: batchAvals(config.microBatch, config.seq, config.maskRate),
+      batch: batchAvals(config.microBatch, config.seq, config.maskRate, padded.right),
       microBatches: config.batch / config.microBatch,
       seed: config.seed,
       tokensPerStep: config.batch * config.seq,
@@ -241,6 +244,8 @@ const identityOf = (
     ...rest,
     ...Object.fromEntries(masks),
     ...(contrastsRows ? { microBatch } : {}),
+    // A run of before, when padding was taken for tokens, says nothing of it and does not go on as this one.
+    ...(corpus.train.isPadded === true ? { padding: 'left out' } : {}),
     text: corpus.fingerprint,
     tokenizer: corpus.tokenizer.fingerprint(),
   }

@@ -7,7 +7,7 @@ import type { Detecting } from '../correct/program'
 
 /**
  * Detection on text that the pair's own auxiliary corrupted: outputs `replaced` f32[B, T], the main model's probability, and
- * `label` f32[B, T], 1 where the sample differs from the original.
+ * `label` f32[B, T], 1 where the sample differs from the original. Neither means anything at padding.
  */
 export const ownCorruption = (
   config: PairConfig,
@@ -17,10 +17,11 @@ export const ownCorruption = (
 ): Program => {
   const data = holes('batch', batch) as PretrainInputs
   const key = batchKey(keyOf({ lo: input('seed/lo', [], 'i32'), hi: input('seed/hi', [], 'i32') }), data)
-  const logits = auxiliaryLogits(config, params, data.masked, data.positions)
+  const logits = auxiliaryLogits(config, params, data.masked, data.positions, undefined, data.isToken)
   const sampled = drawReplacements(logits, data, key, config)
   const corrupted = corrupt(data, sampled)
-  const hidden = mainHidden(config, params, embedCorrupted(mainTable(params), data, sampled, corrupted), null)
+  const embedded = embedCorrupted(mainTable(params), data, sampled, corrupted)
+  const hidden = mainHidden(config, params, embedded, null, data.isToken)
   const outputs: readonly (readonly [string, Expr])[] = [
     ['replaced', sigmoid(neg(original(params, hidden, corrupted.ids)))],
     ['label', cast(not(corrupted.isOriginal), 'f32')],

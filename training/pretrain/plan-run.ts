@@ -10,6 +10,7 @@ import {
   type ParameterCount,
   type Remat,
 } from '../../models'
+import type { BlockShape } from '../data/blocks'
 import { tNlrV5, type Objective } from '../objectives'
 import { residentAvals, stepPrograms, trainStep, type StepSpec } from '../step'
 import { stepCost, type PlannedProgram, type StepCost } from '../step-cost'
@@ -50,8 +51,11 @@ const usual: RecipeSettings = {
   clip: 2,
 }
 
-/** What decides a step's cost: how its loss is minimised, and how much of a row is masked (15 % unless it is given). */
-type CostSettings = Partial<RecipeSettings & Pick<PretrainConfig, 'maskRate'>>
+/**
+ * What decides a step's cost: how its loss is minimised, how much of a row is masked (15 % unless it is given), and whether rows can end in
+ * padding (not unless it is given).
+ */
+type CostSettings = Partial<RecipeSettings & Pick<PretrainConfig, 'maskRate'> & Pick<BlockShape, 'isPadded'>>
 
 const pairSpec = (
   config: PairModel,
@@ -61,7 +65,7 @@ const pairSpec = (
 ): StepSpec<PairParams> => ({
   ...recipeOf({ ...usual, ...settings }, objective(config), objective.frozen),
   params: parameterAvals(config, objective.heads),
-  batch: batchAvals(rows, config.maxLength, settings.maskRate),
+  batch: batchAvals(rows, config.maxLength, settings.maskRate, settings.isPadded),
 })
 
 /** The t-nlrv5 step of a pair, B rows of T = config.maxLength tokens, with AdamW and clipping. */

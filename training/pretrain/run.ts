@@ -6,7 +6,7 @@ import type { HostArray } from '../../kernels'
 import { initParameters } from '../../models'
 import { describeError } from '../checkpoint/atomic-write'
 import { writeCheckpoint } from '../checkpoint/checkpoint'
-import { microBatchesAt } from '../data/batch'
+import { microBatchesAt, tokensOfStep } from '../data/batch'
 import { prefetched } from '../data/prefetch'
 import { ioError, ofRun, runError, type Fault } from '../fault'
 import type { RunState, StepRecord, StepSubmitted } from '../loop'
@@ -88,7 +88,7 @@ const begin =
     const state =
       checkpoint === undefined
         ? await trainer.start(firstParameters(run))()
-        : await trainer.resume(at, checkpoint.arrays)()
+        : await trainer.resume(at, checkpoint.arrays, checkpoint.header.tokens)()
     if (E.isLeft(state)) return E.left(ofRun(state.left, `step ${at}`))
     listener.opened?.(run, at)
     // A run that was cut off between a checkpoint and its evaluation makes that up.
@@ -202,7 +202,8 @@ const steps =
       const wanted = { ...run.masking, batch, seed, step: state.step }
       const rows = await blocks.at(state.step)()
       if (E.isLeft(rows)) return keeping(rows.left)
-      const submitted = await trainer.submit(state, microBatchesAt(rows.right, wanted, config.microBatch))()
+      const micro = microBatchesAt(rows.right, wanted, config.microBatch)
+      const submitted = await trainer.submit(state, micro, tokensOfStep(rows.right, wanted))()
       if (E.isLeft(submitted)) return keeping(ofRun(submitted.left, `step ${state.step + 1}`))
       state = submitted.right.state
       waiting.push(submitted.right)
@@ -270,6 +271,7 @@ const save =
     if (E.isLeft(arrays)) return E.left(ofRun(arrays.left, `checkpoint of step ${state.step}`))
     const header = {
       step: state.step,
+      ...(corpus.train.isPadded === true ? { tokens: state.tokens } : {}),
       config: identity,
       model: run.model,
       tokenizer: corpus.tokenizer.fingerprint(),

@@ -2,8 +2,13 @@ import type { Aval } from '../../core'
 import { maskSlots } from '../data/mask'
 import type { PretrainInputs } from '../objectives'
 
-/** Avals of a batch of B rows of T tokens at a masking rate. */
-export const batchAvals = (B: number, T: number, maskRate = 0.15): { readonly [K in keyof PretrainInputs]: Aval } => {
+/** Avals of a batch of B rows of T tokens at a masking rate; isPadded as of the blocks that it is made of. */
+export const batchAvals = (
+  B: number,
+  T: number,
+  maskRate = 0.15,
+  isPadded = false,
+): { readonly [K in keyof PretrainInputs]: Aval } => {
   const K = maskSlots(T, maskRate)
   const ids = (...shape: readonly number[]): Aval => ({ dtype: 'i32', shape })
   const real = (...shape: readonly number[]): Aval => ({ dtype: 'f32', shape })
@@ -18,5 +23,6 @@ export const batchAvals = (B: number, T: number, maskRate = 0.15): { readonly [K
     exampleHi: ids(B),
     maskCount: real(),
     tokenCount: real(),
+    ...(isPadded ? { isToken: { dtype: 'bool', shape: [B, T] } as const, rowCount: real() } : {}),
   }
 }

@@ -87,9 +87,10 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
     assert.match(stderr, /--micro-batch: expected a divisor of batch = 4, got 3/)
   })
 
-  /** Predicted by `plan` for a size of which activations are most. */
+  /** A size of which activations are most. */
+  const size = ['--preset', 'tiny', '--vocab', '280', '--seq', '32', '--batch', '16']
+  /** Predicted by `plan` for it. */
   const planned = async (...more: readonly string[]): Promise<Readonly<Record<string, number | string>>> => {
-    const size = ['--preset', 'tiny', '--vocab', '280', '--seq', '32', '--batch', '16']
     const { code, stdout, stderr } = await emend(['plan', '--json', ...size, ...more])
     assert.is(code, 0, stderr)
     return JSON.parse(stdout) as Readonly<Record<string, number | string>>
@@ -117,6 +118,19 @@ describe('training/cli: micro-batches, remat, memory', (test) => {
     assert.match(text.stdout, /layers are computed again/)
     const steps = await emend(['plan', '--preset', 'tiny', '--micro-batch', '4', '--steps'])
     assert.match(steps.stdout, /^begin, once\n[^]*^accumulate, 4 times\n[^]*^apply, once\n/m)
+  })
+
+  test('plan --packing: a step on padded rows is told where they end, for the same memory; others are not', async () => {
+    const stepsOf = async (packing: string) => (await emend(['plan', '--steps', ...size, '--packing', packing])).stdout
+    assert.match(await stepsOf('complete-doc'), /batch\/isToken/)
+    assert.not.match(await stepsOf('stream'), /batch\/isToken/)
+    assert.is(await stepsOf('stream'), (await emend(['plan', '--steps', ...size])).stdout)
+    const [plain, padded] = [await planned(), await planned('--packing', 'complete')]
+    assert.ok(Math.abs((padded['peakBytes'] as number) / (plain['peakBytes'] as number) - 1) < 0.01)
+    assert.ok((padded['flops'] as number) > (plain['flops'] as number))
+    const wrong = await emend(['plan', '--packing', 'tight'])
+    assert.is(wrong.code, 2)
+    assert.match(wrong.stderr, /--packing: expected stream \| complete \| complete-doc, got "tight"/)
   })
 
   test('plan --memory chooses what fits; a limit that all fits chooses nothing', async () => {

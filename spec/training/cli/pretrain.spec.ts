@@ -195,6 +195,8 @@ describe('training/cli: a user objective', (test) => {
       assert.is('mlm' in line, false)
     }
     assert.match(readFileSync(join(folder, 'mine', 'report.html'), 'utf8'), /CLM/i)
+    const padded = await run('mine-padded', '--packing', 'complete-doc', '--objective', `${module}#fromTheRow`)
+    assert.is(padded.code, 0, padded.stderr)
     const plan = JSON.parse((await emend(['plan', '--json', '--objective', `${module}#fromTheRow`])).stdout) as {
       parameters: { main: number; parts: readonly { part: string; parameters: number }[] }
     }
