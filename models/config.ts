@@ -60,7 +60,9 @@ export const PairConfig = closed(
     sharing: oneOf(sharingNames), // of the auxiliary with the main model
     init: oneOf(initNames),
   },
-  {},
+  {
+    normEps: PositiveNumber, // added to variances in layer norm; 1e-5 where it is left out. Encoders from elsewhere have 1e-12
+  },
 )
 export type PairConfig = t.TypeOf<typeof PairConfig>
 

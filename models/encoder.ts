@@ -72,13 +72,14 @@ export const embed = (
   positions: Expr | undefined,
   d: PassDropout,
   perturb: Perturbation = (e) => e,
+  normEps?: number,
 ): Expr =>
   scope('embedding', () => {
     const x = positions === undefined ? tokens : add(tokens, positions) // [B, T, D]
     const dropped = drop(d, 'embedding', d?.rate ?? 0)
-    if (perturb.at !== 'normalized') return perturb(dropped(layerNorm(norm)(x)))
+    if (perturb.at !== 'normalized') return perturb(dropped(layerNorm(norm, normEps)(x)))
     const D = tokens.aval.shape.at(-1)!
-    const plain = layerNorm({ weight: ones([D]), bias: zeros([D]) })(x)
+    const plain = layerNorm({ weight: ones([D]), bias: zeros([D]) }, normEps)(x)
     return dropped(add(mul(perturb(plain), norm.weight), norm.bias))
   })
 
@@ -111,6 +112,8 @@ export interface LayerForm {
   readonly scale?: number
   /** Of the stream before each norm (deepnorm). Default: 1. */
   readonly residual?: number
+  /** Added to variances in layer norm. Default: 1e-5. */
+  readonly normEps?: number | undefined
   /** Logits, probabilities and their mask, of T² elements a head each, are made again on the way back. */
   readonly attentionAgain?: boolean
 }
@@ -152,12 +155,12 @@ export const selfAttention = (
 
 /** Post-LN encoder layer (Vaswani et al. 2017, arXiv:1706.03762, §3.1; recipe 1.6). h f32[B, T, D] -> f32[B, T, D]. */
 export const encoderLayer = (form: LayerForm, p: LayerParams, h: Expr, shared: Shared, d: PassDropout): Expr => {
-  const { residual = 1 } = form
+  const { residual = 1, normEps } = form
   const join = (stream: Expr, branch: Expr): Expr => add(residual === 1 ? stream : mul(stream, residual), branch)
   const attended = drop(d, 'afterAttention', d?.rate ?? 0)(selfAttention(form, p.attention, h, shared, d))
-  const x = layerNorm(p.norm1)(join(h, attended))
+  const x = layerNorm(p.norm1, normEps)(join(h, attended))
   const wide = scope('ffn', () => linear(p.ffn.out)(gelu(linear(p.ffn.in)(x)))) // [B, T, D], inner width 4D
-  return layerNorm(p.norm2)(join(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
+  return layerNorm(p.norm2, normEps)(join(x, drop(d, 'afterFfn', d?.rate ?? 0)(wide)))
 }
 
 /**
@@ -179,10 +182,11 @@ export const encoder = (
     heads: config.heads,
     scale: places.scale,
     residual: residualScale(config, layers),
+    normEps: config.normEps,
     attentionAgain: config.remat === 'attention',
   }
   if (p.embedding.norm === undefined) throw new Error('internal: parameters without embedding/norm')
-  let h = embed(p.embedding.norm, tokens, places.input, d, perturb)
+  let h = embed(p.embedding.norm, tokens, places.input, d, perturb, config.normEps)
   for (let i = 0; i < layers; i++) {
     const name = layerName(i)
     const reads = { h, limbs: limbsOf(d), layer: p.layers[name]!, ...given({ bias: places.bias, isSeen }) }

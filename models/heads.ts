@@ -29,8 +29,8 @@ export const rowsAt = (h: Expr, positions: Expr): Expr => {
 }
 
 /** The auxiliary's head: dense, gelu, norm, then the tied projection (recipe 1.9). h f32[N, D], table f32[V, D] -> f32[N, V]. */
-export const mlmLogits = (p: HeadParams['mlm'], table: Expr, h: Expr): Expr =>
-  scope('mlm', () => add(matmul(layerNorm(p.norm)(gelu(linear(p.dense)(h))), matrixTranspose(table)), p.bias))
+export const mlmLogits = (p: HeadParams['mlm'], table: Expr, h: Expr, normEps?: number): Expr =>
+  scope('mlm', () => add(matmul(layerNorm(p.norm, normEps)(gelu(linear(p.dense)(h))), matrixTranspose(table)), p.bias))
 
 /** The main model's language head: the tied projection directly (recipe 1.9). h f32[N, D] -> f32[N, V]. */
 export const clmLogits = (p: HeadParams['clm'], table: Expr, h: Expr): Expr =>

@@ -20,9 +20,13 @@ export const contrastHead = defineHead('scl', (c) => ({
 }))
 
 /** Vectors of length 1: h f32[B, D] -> f32[B, D]. */
-export const contrastVectors = (p: { readonly dense: LinearParams; readonly norm: LinearParams }, h: Expr): Expr =>
+export const contrastVectors = (
+  p: { readonly dense: LinearParams; readonly norm: LinearParams },
+  h: Expr,
+  normEps?: number,
+): Expr =>
   scope('scl', () => {
-    const z = layerNorm(p.norm)(gelu(linear(p.dense)(h)))
+    const z = layerNorm(p.norm, normEps)(gelu(linear(p.dense)(h)))
     return div(z, sqrt(add(sum(mul(z, z), -1, true), 1e-12)))
   })
 

@@ -59,7 +59,7 @@ export const auxiliaryLogits = (
   scope('aux', () => {
     const table = auxiliaryTable(p)
     const h = encoder(config, auxiliary(p), lookUp(table, masked, order), d, isToken)
-    return mlmLogits(p.head.mlm, table, rowsAt(h, positions))
+    return mlmLogits(p.head.mlm, table, rowsAt(h, positions), config.normEps)
   })
 
 /** Last hidden states of the main model on embedded tokens: f32[B, T, D]. `isToken` and `perturb` as in `encoder`. */

@@ -41,7 +41,7 @@ export interface PositionTerms {
   readonly scale: number
 }
 
-type Sizes = Pick<PairConfig, 'positions' | 'hidden' | 'heads' | 'buckets' | 'maxDistance'>
+type Sizes = Pick<PairConfig, 'positions' | 'hidden' | 'heads' | 'buckets' | 'maxDistance' | 'normEps'>
 
 /** Rows of the table of relative positions; undefined where a scheme has none. TUPE-R has one more, for others as they look at [CLS]. */
 export const bucketsOf = ({ positions, buckets, maxDistance }: Sizes): Buckets | undefined => {
@@ -54,12 +54,12 @@ export const isTupe = ({ positions }: Pick<Sizes, 'positions'>): boolean => posi
 
 /** The terms of a text of `length` tokens, the first of which is [CLS]. */
 export const positionTerms = (config: Sizes, p: PositionParams, length: number): PositionTerms => {
-  const { hidden, heads } = config
+  const { hidden, heads, normEps } = config
   const buckets = bucketsOf(config)
   const byDistance = buckets && relativeBias(required(p.relativeBias, 'relativeBias'), length, buckets)
   if (isTupe(config)) {
     const scale = ((2 * hidden) / heads) ** -0.5 // contents and places share the variance of one product
-    const places = scope('tupe', () => tupeLogits(required(p.tupe, 'tupe'), length, heads, scale))
+    const places = scope('tupe', () => tupeLogits(required(p.tupe, 'tupe'), length, heads, scale, normEps))
     if (byDistance === undefined) return { bias: places, scale }
     const table = required(p.relativeBias, 'relativeBias')
     const row = (id: number): Expr => reshape(sliceAxis(table, 0, id, 1), [heads])
@@ -74,8 +74,8 @@ export const positionTerms = (config: Sizes, p: PositionParams, length: number):
 }
 
 /** (p_i U_q)(p_j U_k)ᵀ / √(2 d), [CLS] untied: f32[H, T, T]. */
-const tupeLogits = (p: TupeParams, length: number, heads: number, scale: number): Expr => {
-  const places = layerNorm(p.norm)(take(required(p.table, 'tupe/table'), iota([length + 1]))) // [T+1, D]
+const tupeLogits = (p: TupeParams, length: number, heads: number, scale: number, normEps?: number): Expr => {
+  const places = layerNorm(p.norm, normEps)(take(required(p.table, 'tupe/table'), iota([length + 1]))) // [T+1, D]
   const D = places.aval.shape[1]!
   const byHead = (x: Expr): Expr => transpose(reshape(x, [length + 1, heads, D / heads]), [1, 0, 2]) // [H, T+1, d]
   const scores = mul(matmul(byHead(linear(p.query)(places)), matrixTranspose(byHead(linear(p.key)(places)))), scale)

@@ -43,7 +43,14 @@ export { loadObjective } from './pretrain/objective-file'
 export { chooseFit, settle, type FitSettings, type Fitted, type SettledConfig } from './pretrain/fit-memory'
 export * from './ablate'
 export * from './cloze'
-export { exportHuggingFace, toHuggingFace, type HfModel, type ParameterOf } from './exchange'
+export {
+  exportHuggingFace,
+  importHuggingFace,
+  toHuggingFace,
+  type HfModel,
+  type Imported,
+  type ParameterOf,
+} from './exchange'
 export { forecaster, forecastStep, pairStep, type Fit, type StepForecast } from './pretrain/plan-run'
 export type { OpenRun } from './pretrain/open-run'
 export { recipeOf, type RecipeSettings } from './pretrain/recipe'

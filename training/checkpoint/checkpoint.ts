@@ -140,6 +140,8 @@ export const readCheckpoint =
     const avals = new Map<string, Aval>()
     const arrays = new Map<string, HostArray>()
     for (const [name, { dtype, shape, data }] of file.right.tensors) {
+      if (data instanceof BigInt64Array)
+        return E.left(badInput(`checkpoint tensor ${name}`, path, 'F32, F64 or I32', dtype))
       avals.set(name, { dtype: dtype === 'I32' ? 'i32' : 'f32', shape })
       arrays.set(name, data)
     }

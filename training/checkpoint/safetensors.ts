@@ -4,15 +4,38 @@ import { NonNegativeInt, sizeOf } from '../../core'
 import { badInput, type Fault } from '../fault'
 
 /** F64 is what the reference device computes in: its state resumes bit for bit as well. */
-export type StoredDtype = 'F32' | 'F64' | 'I32'
-const bytesPer: Readonly<Record<string, number>> = { F32: 4, F64: 8, I32: 4 }
-const isStored = (dtype: string): dtype is StoredDtype => Object.hasOwn(bytesPer, dtype)
+export type StoredDtype = 'F32' | 'F64' | 'I32' | 'I64'
+type StoredData = Float32Array | Float64Array | Int32Array | BigInt64Array
+
+/** How each dtype of a file is read: halves as the f32 that they are, exactly. */
+const readers: Readonly<
+  Record<string, { readonly bytes: number; readonly dtype: StoredDtype; readonly read: (b: ArrayBuffer) => StoredData }>
+> = {
+  F32: { bytes: 4, dtype: 'F32', read: (b) => new Float32Array(b) },
+  F64: { bytes: 8, dtype: 'F64', read: (b) => new Float64Array(b) },
+  I32: { bytes: 4, dtype: 'I32', read: (b) => new Int32Array(b) },
+  I64: { bytes: 8, dtype: 'I64', read: (b) => new BigInt64Array(b) },
+  F16: { bytes: 2, dtype: 'F32', read: (b) => Float32Array.from(new Uint16Array(b), fromF16) },
+  BF16: { bytes: 2, dtype: 'F32', read: (b) => fromBf16(new Uint16Array(b)) },
+}
+
+/** The number of IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction. */
+const fromF16 = (bits: number): number => {
+  const sign = bits & 0x8000 ? -1 : 1
+  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023]
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+}
+
+/** bfloat16 is the upper half of an f32. */
+const fromBf16 = (halves: Uint16Array): Float32Array =>
+  new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer)
 
 /** A named array as it is stored: little-endian, row-major. */
 export interface StoredTensor {
   readonly dtype: StoredDtype
   readonly shape: readonly number[]
-  readonly data: Float32Array | Float64Array | Int32Array
+  readonly data: StoredData
 }
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>
@@ -80,17 +103,14 @@ export const decodeSafetensors = (bytes: Uint8Array, where: string): E.Either<Fa
       shape,
       data_offsets: [from, to],
     } = entry.right
-    if (!isStored(dtype)) return wrong(`dtype ${Object.keys(bytesPer).join(', ')} for "${name}"`, dtype)
-    const size = bytesPer[dtype]! * sizeOf(shape)
+    if (!Object.hasOwn(readers, dtype)) return wrong(`dtype ${Object.keys(readers).join(', ')} for "${name}"`, dtype)
+    const { bytes: bytesPer, dtype: readAs, read } = readers[dtype]!
+    const size = bytesPer * sizeOf(shape)
     if (to - from !== size || to > data.byteLength)
       return wrong(`${size} bytes for "${name}" inside ${data.byteLength} bytes of data`, `bytes ${from} to ${to}`)
     // A copy: the data of a file begins wherever it does, and a Buffer's own slice is a view.
     const copy = Uint8Array.from(data.subarray(from, to)).buffer
-    tensors.set(name, {
-      dtype,
-      shape,
-      data: dtype === 'F32' ? new Float32Array(copy) : dtype === 'F64' ? new Float64Array(copy) : new Int32Array(copy),
-    })
+    tensors.set(name, { dtype: readAs, shape, data: read(copy) })
     spans.push([from, to, name])
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])

@@ -36,6 +36,8 @@ const runCloze = async (text: string | undefined, flags: Flags): Promise<Outcome
   const model = (flags['model'] ?? 'main') as ClozeModel
   const isTrained = model === 'main' ? trainedMain(pair.right, 'language') : E.right(undefined)
   if (E.isLeft(isTrained)) return E.left([isTrained.left])
+  const alone = aloneFaults(pair.right, model, flags)
+  if (alone.length > 0) return E.left(alone)
   const words = wordsOf(flags)
   const read = texts.right.map((t) => readText(pair.right, t, words))
   const unread = read.flatMap((r) => (E.isLeft(r) ? [r.left] : []))
@@ -96,6 +98,19 @@ const readText = (
         ),
       )
     : read
+}
+
+/** What cannot be asked of a main model that was trained without an auxiliary. */
+const aloneFaults = ({ traits, checkpoint }: SavedPair, model: ClozeModel, { fills }: Flags): readonly Fault[] => {
+  if (traits.reading.isAlone !== true) return []
+  const { path, header } = checkpoint
+  const got = `one of ${String(header.config['objective'])}`
+  return [
+    ...(model === 'aux' ? [badInput('--model', path, 'main, of a run that trained no auxiliary', 'aux')] : []),
+    ...(model === 'main' && fills !== undefined
+      ? [badInput('--fills', path, 'a run that trained an auxiliary', got)]
+      : []),
+  ]
 }
 
 const argumentFaults = (text: string | undefined, flags: Flags): readonly Fault[] => [

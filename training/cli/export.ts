@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
-import { trainedMain } from '../correct/open'
+import { importedObjective, trainedMain } from '../correct/open'
 import { exportHuggingFace } from '../exchange'
 import { openNamedPair, readByHelp } from './load-pair'
 import type { Flags } from './options'
@@ -21,7 +21,8 @@ const runExport = async (flags: Flags): Promise<Outcome> => {
   const { from, out, json } = flags
   const pair = await openNamedPair(flags)()
   if (E.isLeft(pair)) return E.left([pair.left])
-  const isTrained = trainedMain(pair.right)
+  const isImported = pair.right.checkpoint.header.config['objective'] === importedObjective
+  const isTrained = isImported ? E.right(undefined) : trainedMain(pair.right)
   if (E.isLeft(isTrained)) return E.left([isTrained.left])
   const files = await exportHuggingFace(pair.right, String(out))()
   if (E.isLeft(files)) return E.left([files.left])

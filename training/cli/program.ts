@@ -12,6 +12,7 @@ import { evaluateCommand } from './evaluate'
 import { exportCommand } from './export'
 import { finetuneCommand } from './finetune'
 import { finish, type Outcome } from './outcome'
+import { importCommand } from './import'
 import { planCommand } from './plan'
 import { predictCommand } from './predict'
 import { pretrainCommand } from './pretrain'
@@ -44,6 +45,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     correctCommand,
     clozeCommand,
     exportCommand,
+    importCommand,
     planCommand,
     ablateCommand,
     tokenizerCommand,

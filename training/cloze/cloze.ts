@@ -63,7 +63,8 @@ type Answers = E.Either<RunFault, readonly Float32Array[]>
 /**
  * Asks a pair for what is missing. The auxiliary answers at [MASK] itself. The main model never saw a [MASK] in training but what the
  * auxiliary drew in its place: it is shown the auxiliary's likeliest tokens one by one, and what it says of the place is weighed by their
- * probabilities, p(x) = Σ_c p_aux(c) p_main(x | c). In the other gaps stands the auxiliary's first choice.
+ * probabilities, p(x) = Σ_c p_aux(c) p_main(x | c). In the other gaps stands the auxiliary's first choice. A main model that was trained
+ * without an auxiliary answers at [MASK] itself.
  */
 export const openCloze =
   (spec: ClozeSpec): TE.TaskEither<RunFault, Cloze> =>
@@ -71,7 +72,8 @@ export const openCloze =
     const { device, config, tokenizer, model } = spec
     const runners = new Map<ClozeModel, Runner>()
     const dispose = (): void => runners.forEach((r) => r.dispose())
-    for (const which of model === 'aux' ? (['aux'] as const) : (['aux', 'main'] as const)) {
+    const isAlone = model === 'aux' || spec.traits?.reading?.isAlone === true
+    for (const which of isAlone ? [model] : (['aux', 'main'] as const)) {
       const specials = Object.values(tokenizer.specials)
       const runner = await prepare(device, () => {
         const params = holes('params', parameterAvals(config, spec.traits?.heads)) as PairParams
@@ -88,11 +90,11 @@ export const openCloze =
     /** ln p of every token at each gap. */
     const distributions = async (params: Values, { ids, gaps }: Gapped): Promise<Answers> => {
       const first = await ask(
-        'aux',
+        isAlone ? model : 'aux',
         params,
         gaps.map((place) => ({ ids, place })),
       )
-      if (E.isLeft(first) || model === 'aux') return first
+      if (E.isLeft(first) || isAlone) return first
       const filled = ids.slice()
       gaps.forEach((place, g) => (filled[place] = likeliest(first.right[g]!, 1)[0]!))
       const shown = first.right.map((p) => likeliest(p, spec.fills ?? 8))

@@ -42,5 +42,6 @@ const mainLogits = (
   { language }: Reading,
 ): Expr => {
   if (language === undefined) throw new Error('internal: a cloze of a main model without a language model')
-  return language(params, rowsAt(mainHidden(config, params, take(mainTable(params), ids), null, isToken), place))
+  const hidden = mainHidden(config, params, take(mainTable(params), ids), null, isToken)
+  return language(params, rowsAt(hidden, place), config)
 }

@@ -4,7 +4,7 @@ import { leavesOf, type Aval } from '../../core'
 import { parameterAvals, type PairConfig } from '../../models'
 import { requireTensors } from '../checkpoint/checkpoint'
 import { badInput, type Fault } from '../fault'
-import { objectives, pairReading, type ObjectiveTraits, type Reading } from '../objectives'
+import { encoderReading, objectives, pairReading, type ObjectiveTraits, type Reading } from '../objectives'
 import { openSaved, type SavedRun } from '../pretrain/saved-run'
 
 /** A pretrained pair on the disk: its sizes, tokenizer and parameters (by name `params/*`), and how it is read. */
@@ -27,7 +27,7 @@ export const openPair =
     const { checkpoint } = saved.right
     const { model: config, config: settings } = checkpoint.header
     const name = String(settings['objective'])
-    const trained: ObjectiveTraits = traits ?? (Object.hasOwn(objectives, name) ? objectives[name]! : {})
+    const trained = traits ?? traitsOf(name)
     const { heads, reading = pairReading } = trained
     const avals = new Map(
       leavesOf<Aval>(parameterAvals(config, heads)).map(([path, a]) => [`params/${path}`, a] as const),
@@ -35,6 +35,16 @@ export const openPair =
     const fits = requireTensors(checkpoint, avals)
     return E.isLeft(fits) ? fits : E.right({ ...saved.right, config, traits: { ...trained, reading }, avals })
   }
+
+/** What a checkpoint names as its objective where it is an encoder from elsewhere, without a language model. */
+export const importedObjective = 'import'
+
+const traitsOf = (objective: string): ObjectiveTraits =>
+  objective === importedObjective
+    ? { reading: encoderReading }
+    : Object.hasOwn(objectives, objective)
+      ? objectives[objective]!
+      : {}
 
 /** left  the pair's objective trains no main model, or not the part that is wanted of it */
 export const trainedMain = (

@@ -24,14 +24,17 @@ export const correctProgram = (
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
   const hidden = hiddenOf(config, params, ids, withinLengths(B, T))
-  const replaced = sigmoid(neg(original(params, hidden, ids)))
+  const replaced = sigmoid(neg(original(params, hidden, ids, config)))
   const best = (rows: Expr): Expr => reshape(argmax(without(rows, specials)), [B, T])
   return {
     outputs: [
       { name: 'replaced', value: replaced },
       {
         name: 'best',
-        value: language === undefined ? add(ids, 0) : best(language(params, reshape(hidden, [B * T, config.hidden]))),
+        value:
+          language === undefined
+            ? add(ids, 0)
+            : best(language(params, reshape(hidden, [B * T, config.hidden]), config)),
       },
     ],
     donated: ['ids', 'lengths'],
@@ -55,7 +58,7 @@ export const detectProgram = (
 ): Program => {
   const ids = input('ids', [B, T], 'i32')
   const hidden = hiddenOf(config, params, ids, isPadded ? withinLengths(B, T) : undefined)
-  const replaced = sigmoid(neg(original(params, hidden, ids)))
+  const replaced = sigmoid(neg(original(params, hidden, ids, config)))
   return { outputs: [{ name: 'replaced', value: replaced }], donated: ['ids', ...(isPadded ? ['lengths'] : [])] }
 }
 

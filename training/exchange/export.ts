@@ -5,6 +5,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { atomicWrite, describeError } from '../checkpoint/atomic-write'
 import { encodeSafetensors } from '../checkpoint/safetensors'
 import type { SavedPair } from '../correct/open'
+import type { SpecialIds } from '../data/tokenizer/spec'
 import { ioError, type Fault } from '../fault'
 import { toHuggingFace } from './to-hugging-face'
 
@@ -26,6 +27,11 @@ export const exportHuggingFace =
     } catch (error) {
       return E.left(ioError('--out', out, 'a folder that can be written', describeError(error)))
     }
+    const named = (role: keyof SpecialIds): string | undefined => tokenizer.tokenOf(tokenizer.specials[role] ?? -1)
+    // The others take their first position from the padding's id, which is that of our own vocabularies.
+    const { cls, pad, sep } = tokenizer.specials
+    const ids =
+      model.right.config['model_type'] === 'bert' ? { bos_token_id: cls, pad_token_id: pad, eos_token_id: sep } : {}
     const json = (value: unknown): readonly Uint8Array[] => [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]
     const files: Readonly<Record<(typeof exportFiles)[number], readonly Uint8Array[]>> = {
       'model.safetensors': encodeSafetensors({ tensors: model.right.tensors, metadata: { format: 'pt' } }),
@@ -33,15 +39,15 @@ export const exportHuggingFace =
       'tokenizer_config.json': json({
         tokenizer_class: 'PreTrainedTokenizerFast',
         model_max_length: config.maxLength,
-        cls_token: '[CLS]',
-        bos_token: '[CLS]',
-        pad_token: '[PAD]',
-        sep_token: '[SEP]',
-        eos_token: '[SEP]',
-        unk_token: '[UNK]',
-        mask_token: '[MASK]',
+        cls_token: named('cls'),
+        bos_token: named('cls'),
+        pad_token: named('pad'),
+        sep_token: named('sep'),
+        eos_token: named('sep'),
+        unk_token: named('unk'),
+        mask_token: named('mask'),
       }),
-      'config.json': json(model.right.config),
+      'config.json': json({ ...model.right.config, ...ids }),
     }
     for (const [name, parts] of Object.entries(files)) {
       const written = await atomicWrite(join(out, name), parts)()

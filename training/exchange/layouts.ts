@@ -17,7 +17,7 @@ export interface HfLayout {
   readonly attention: Readonly<Record<'query' | 'key' | 'value' | 'out' | 'norm', string>>
 }
 
-const selfAttention = {
+export const selfAttention = {
   query: 'attention.self.query',
   key: 'attention.self.key',
   value: 'attention.self.value',
@@ -52,17 +52,17 @@ export const hfLayouts: Readonly<Record<HfLayout['modelType'], HfLayout>> = {
   },
 }
 
-const linear = (ours: string, theirs: string, kind: Piece['kind'] = 'linear'): readonly Piece[] => [
+export const linear = (ours: string, theirs: string, kind: Piece['kind'] = 'linear'): readonly Piece[] => [
   { ours: `${ours}/weight`, theirs: `${theirs}.weight`, kind },
   { ours: `${ours}/bias`, theirs: `${theirs}.bias`, kind: kind === 'linear' ? 'vector' : kind },
 ]
-const norm = (ours: string, theirs: string): readonly Piece[] => [
+export const norm = (ours: string, theirs: string): readonly Piece[] => [
   { ours: `${ours}/weight`, theirs: `${theirs}.weight`, kind: 'vector' },
   { ours: `${ours}/bias`, theirs: `${theirs}.bias`, kind: 'vector' },
 ]
 
 /** The tensors of layer i. */
-export const layerPieces = ({ attention }: HfLayout, name: string, i: number): readonly Piece[] => {
+export const layerPieces = ({ attention }: Pick<HfLayout, 'attention'>, name: string, i: number): readonly Piece[] => {
   const [ours, theirs] = [`layers/${name}`, `encoder.layer.${i}`]
   return [
     ...(['query', 'key', 'value'] as const).flatMap((kind) =>
@@ -90,6 +90,14 @@ export const columnsOf = (x: Float32Array, columns: number, from: number, width:
   const rows = x.length / columns
   const out = new Float32Array(rows * width)
   for (let r = 0; r < rows; r++) out.set(x.subarray(r * columns + from, r * columns + from + width), r * width)
+  return out
+}
+
+/** f32[rows, columns] with its columns [from, from + width) replaced by `part`, f32[rows, width]. */
+export const withColumns = (x: Float32Array, columns: number, from: number, part: Float32Array): Float32Array => {
+  const [rows, out] = [x.length / columns, Float32Array.from(x)]
+  const width = part.length / rows
+  for (let r = 0; r < rows; r++) out.set(part.subarray(r * width, (r + 1) * width), r * columns + from)
   return out
 }
 

@@ -105,7 +105,7 @@ const described = (config: PairConfig, { architecture, modelType, firstPosition 
   attention_probs_dropout_prob: config.attentionDropout,
   max_position_embeddings: firstPosition + config.maxLength,
   initializer_range: config.initStd,
-  layer_norm_eps: 1e-5,
+  layer_norm_eps: config.normEps ?? 1e-5,
   pad_token_id: 1,
   bos_token_id: 0,
   eos_token_id: 2,

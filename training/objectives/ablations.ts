@@ -82,7 +82,7 @@ export const replaceMlm = defineObjective(
     const auxiliary = readMasked(config, params, batch)
     const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
     const rows = rowsAt(hidden, batch.positions)
-    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
+    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows, config.normEps))
     return weightedSum(
       { mlm: mlmTerm(auxiliary, batch), clm: { weight: 1, of: () => maskedCrossEntropy(logits, batch) } },
       { replaced: replacedShare(corrupted, batch) },
@@ -101,7 +101,7 @@ export const allTokensMlm = defineObjective(
     const auxiliary = readMasked(config, params, batch)
     const { corrupted, hidden } = readDrawn(config, params, batch, auxiliary, batchKey(key, batch))
     const rows = reshape(hidden, [-1, config.hidden]) // [B*T, D]
-    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows))
+    const logits = scope('main', () => mlmLogits(mainMlmHead.of(params), mainTable(params), rows, config.normEps))
     const gate = scope('main', () => rtdLogits(params.head.rtd, hidden))
     return weightedSum(
       {

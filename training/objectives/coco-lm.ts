@@ -25,7 +25,7 @@ const cocoLmBy = (clm: Corrective) =>
     const { corrupted, hidden } = readReplaced(config, params, batch, sampled, k)
     const { isOriginal } = corrupted
     const { original, logits } = mainHeads(params, hidden, batch.positions)
-    const views = [textVectors(params, hidden), cropVectors(config, params, batch, k)] as const
+    const views = [textVectors(config, params, hidden), cropVectors(config, params, batch, k)] as const
     return weightedSum(
       {
         mlm: { weight: 1, of: () => maskedCrossEntropy(auxiliary, batch) },

@@ -65,16 +65,16 @@ export const cropped = (batch: PretrainInputs, key: Key): Crops => {
 }
 
 /** The main model's vectors of texts by their first token: hidden f32[B, T, D] -> f32[B, D], each of length 1. */
-export const textVectors = (params: PairParams, hidden: Expr): Expr => {
+export const textVectors = (config: PairModel, params: PairParams, hidden: Expr): Expr => {
   const [B, , D] = hidden.aval.shape as readonly [number, number, number]
-  return contrastVectors(contrastHead.of(params), reshape(sliceAxis(hidden, 1, 0, 1), [B, D]))
+  return contrastVectors(contrastHead.of(params), reshape(sliceAxis(hidden, 1, 0, 1), [B, D]), config.normEps)
 }
 
 /** The vectors of the crops, by a pass of their own. f32[B, D]. */
 export const cropVectors = (config: PairModel, params: PairParams, batch: PretrainInputs, key: Key): Expr => {
   const { ids, isToken } = cropped(batch, key)
   const dropout = passDropout(config, foldIn(key, 'cropped'))
-  return textVectors(params, mainHidden(config, params, ops.gather(mainTable(params), ids), dropout, isToken))
+  return textVectors(config, params, mainHidden(config, params, ops.gather(mainTable(params), ids), dropout, isToken))
 }
 
 /**

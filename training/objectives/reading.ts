@@ -7,6 +7,7 @@ import {
   mainTable,
   mlmLogits,
   rtdLogits,
+  type PairModel,
   type PairParams,
 } from '../../models'
 
@@ -16,15 +17,18 @@ import {
  */
 export interface Reading {
   /** The logit that each token is the original. hidden f32[B, T, D], ids i32[B, T] -> f32[B, T]. */
-  readonly original?: (params: PairParams, hidden: Expr, ids: Expr) => Expr
+  readonly original?: (params: PairParams, hidden: Expr, ids: Expr, config: PairModel) => Expr
   /** Logits over the vocabulary of what stood there. rows f32[N, D] -> f32[N, V]. */
-  readonly language?: (params: PairParams, rows: Expr) => Expr
+  readonly language?: (params: PairParams, rows: Expr, config: PairModel) => Expr
+  /** There was no auxiliary: what language model the main one has was shown [MASK] itself. */
+  readonly isAlone?: true
 }
 
 type Language = NonNullable<Reading['language']>
 
 const correctiveLanguage: Language = (params, rows) => clmLogits(params.head.clm, mainTable(params), rows)
-const maskedLanguage: Language = (params, rows) => mlmLogits(mainMlmHead.of(params), mainTable(params), rows)
+const maskedLanguage: Language = (params, rows, { normEps }) =>
+  mlmLogits(mainMlmHead.of(params), mainTable(params), rows, normEps)
 
 /** Detection by the pair's detection head. */
 export const detectionReading: Reading = { original: (params, hidden) => rtdLogits(params.head.rtd, hidden) }
@@ -40,9 +44,9 @@ export const electraReading: Reading = {
 /** How likely each token is in its place: ln p - ln(1 - p). */
 const likelihood =
   (language: Language): NonNullable<Reading['original']> =>
-  (params, hidden, ids) => {
+  (params, hidden, ids, config) => {
     const [B, T, D] = hidden.aval.shape as readonly [number, number, number]
-    const logits = language(params, reshape(hidden, [B * T, D])) // [B*T, V]
+    const logits = language(params, reshape(hidden, [B * T, D]), config) // [B*T, V]
     const here = reshape(ids, [B * T])
     const others = where(eq(iota(logits.aval.shape), expandDims(here, 1)), -Infinity, logits)
     return reshape(sub(pick(logits, here), logSumExp(others)), [B, T])
@@ -57,17 +61,23 @@ export const correctiveReading: Reading = languageReading(correctiveLanguage)
 /** By the main model's masked LM head. */
 export const maskedReading: Reading = languageReading(maskedLanguage)
 
+/** The same, of a main model without an auxiliary. */
+export const aloneReading: Reading = { ...maskedReading, isAlone: true }
+
 /**
  * By a language model beside a gate that copies: the token there has D + (1 - D) p of the mixture, D = σ(s). From the language model's own
  * g = ln p - ln(1 - p), the logit of that is g + ln(1 + e^s (1 + e^-g)).
  */
 export const copyReading: Reading = {
   language: maskedLanguage,
-  original: (params, hidden, ids) => {
-    const g = likelihood(maskedLanguage)(params, hidden, ids)
+  original: (params, hidden, ids, config) => {
+    const g = likelihood(maskedLanguage)(params, hidden, ids, config)
     return add(g, softplus(add(rtdLogits(params.head.rtd, hidden), softplus(neg(g)))))
   },
 }
 
 /** No main model is trained. */
 export const noReading: Reading = {}
+
+/** An encoder alone, without any head that is trained. */
+export const encoderReading: Reading = { isAlone: true }

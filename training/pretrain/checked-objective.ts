@@ -97,7 +97,7 @@ const attempting =
   }
 
 /** A reading held to its contract: expressions of the shapes that are asked for. */
-const checkedReading = (where: string, { original, language }: Reading): Reading => {
+const checkedReading = (where: string, { original, language, ...rest }: Reading): Reading => {
   const held = (name: keyof Reading, shape: Shape, call: () => unknown): Expr => {
     const value = attempting(where, `a reading "${name}"`)(call)
     return isExpr(value) && sameShape(value.aval.shape, shape)
@@ -105,13 +105,13 @@ const checkedReading = (where: string, { original, language }: Reading): Reading
       : refusal(where)(`f32[${shape.join(',')}] of the reading "${name}"`, describeValue(value))
   }
   const detects = (f: NonNullable<Reading['original']>): Reading => ({
-    original: (params, hidden, ids) => held('original', ids.aval.shape, () => f(params, hidden, ids)),
+    original: (params, hidden, ids, config) => held('original', ids.aval.shape, () => f(params, hidden, ids, config)),
   })
   const says = (f: NonNullable<Reading['language']>): Reading => ({
-    language: (params, rows) =>
-      held('language', [rows.aval.shape[0]!, params.embedding.token.aval.shape[0]!], () => f(params, rows)),
+    language: (params, rows, config) =>
+      held('language', [rows.aval.shape[0]!, params.embedding.token.aval.shape[0]!], () => f(params, rows, config)),
   })
-  return { ...(original && detects(original)), ...(language && says(language)) }
+  return { ...rest, ...(original && detects(original)), ...(language && says(language)) }
 }
 
 const checkedLoss =

@@ -53,11 +53,16 @@ export const givenAuxiliary =
     const saved = await openSaved(auxFrom, '--aux-from')()
     if (E.isLeft(saved)) return saved
     const { checkpoint, tokenizer } = saved.right
-    for (const size of ['heads', 'maxDistance'] as const)
+    for (const size of ['heads', 'maxDistance', 'normEps'] as const)
       // the sizes that shapes may not tell
       if (checkpoint.header.model[size] !== model[size])
         return E.left(
-          badInput('--aux-from', auxFrom, `${size} = ${model[size]}`, String(checkpoint.header.model[size])),
+          badInput(
+            '--aux-from',
+            auxFrom,
+            `${size} = ${model[size] ?? 'the default'}`,
+            String(checkpoint.header.model[size]),
+          ),
         )
     const taken = leavesOf<Aval>(parameterAvals(model, heads))
       .filter(([path]) => isUnder(frozen, path))

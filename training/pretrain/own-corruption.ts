@@ -23,7 +23,7 @@ export const ownCorruption = (
   const embedded = embedCorrupted(mainTable(params), data, sampled, corrupted)
   const hidden = mainHidden(config, params, embedded, null, data.isToken)
   const outputs: readonly (readonly [string, Expr])[] = [
-    ['replaced', sigmoid(neg(original(params, hidden, corrupted.ids)))],
+    ['replaced', sigmoid(neg(original(params, hidden, corrupted.ids, config)))],
     ['label', cast(not(corrupted.isOriginal), 'f32')],
   ]
   return {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { evaluateOne, exprLeaves, logSoftmax, leavesOf, take, tensor, where, eq, iota, type Expr } from '../../../core'
 import { wasmDevice } from '../../../kernels'
 import { auxiliaryLogits, clmLogits, mainHidden, mainTable, rowsAt, type PairConfig } from '../../../models'
-import { gapped, openCloze, trainTokenizer, uploadAll, type Gapped, type Values } from '../../../training'
+import { gapped, openCloze, pairReading, trainTokenizer, uploadAll, type Gapped, type Values } from '../../../training'
 import { describe } from '../../harness'
 import { assertClose } from '../../kit/assert-close'
 import { plainText } from '../cli/run-cli'
@@ -132,6 +132,23 @@ describe('training/cloze: answers', (test) => {
       })
       cloze.dispose()
     })
+
+  test('a main model that had no auxiliary is asked at [MASK] itself', async () => {
+    const { device, values } = await opened
+    const traits = { reading: { ...pairReading, isAlone: true } } as const
+    const cloze = await done(openCloze({ device, config, tokenizer, batch: 3, model: 'main', traits }))
+    const asked = read(text)
+    const found = await done(cloze.fill(values, asked, 6))
+    assert.is(found.length, 2)
+    found.forEach((candidates, g) => {
+      const p = logProbabilities('main', [...asked.ids], asked.gaps[g]!)
+      assert.equal(
+        candidates.map((c) => c.id),
+        best(p, 6),
+      )
+    })
+    cloze.dispose()
+  })
 
   test('words: the mean of ln p of their tokens at as many gaps; probabilities among them', async () => {
     const { device, values } = await opened

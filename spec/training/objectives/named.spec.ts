@@ -140,14 +140,14 @@ describe('training/objectives/named', (test) => {
       tolerance: 1e-12,
     })
     const hidden = ops.literal({ value: 0, shape: [4, 12, 8], dtype: 'f32' })
-    assert.ok(evaluateOne(reading!.original!(biased(3), hidden, batch.tokens)).every((x) => x === -3))
+    assert.ok(evaluateOne(reading!.original!(biased(3), hidden, batch.tokens, dry)).every((x) => x === -3))
   })
 
   test('all-tokens-mlm: its reading is the logit of the probability that the loss gives to a token that stands as it was', () => {
     const params = paramsOf('all-tokens-mlm')
     const given = withReplaced(batch, host.targets) // nothing is replaced: each token's loss is -ln of that probability
     const { hidden } = readReplaced(dry, params, given, given.targets, batchKey(runKey, batch))
-    const logits = evaluateOne(objectives['all-tokens-mlm']!.reading!.original!(params, hidden, batch.tokens))
+    const logits = evaluateOne(objectives['all-tokens-mlm']!.reading!.original!(params, hidden, batch.tokens, dry))
     const nats = [...logits].reduce((sum, x) => sum + Math.log1p(Math.exp(-x)), 0) / logits.length
     assertClose([numberOf(partsOf('all-tokens-mlm', given).metrics['allTokens'])], [nats], { tolerance: 1e-11 })
   })
