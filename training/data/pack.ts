@@ -7,11 +7,12 @@ import { roomFor } from './tokenizer/id-list'
 import type { SpecialIds } from './tokenizer/spec'
 import { dataFault, type DataFault } from './fault'
 import { blockPacker, isPadding, type EncodedDocument, type Packing } from './packing'
+import { preparations, type Preparation } from './preparation'
 import type { Document } from './read-text'
 
 export interface PackConfig {
   readonly seqLength: number // T, [CLS] included; at least 2
-  readonly unit?: 'paragraph' | 'line' // what a [SEP] ends; default 'paragraph'
+  readonly unit?: Unit // what a [SEP] ends; default 'paragraph'
   readonly packing?: Packing // default 'stream'
   readonly crossDocuments?: boolean // of 'stream'; default true; false drops the tail of every document instead of the last only
   readonly minBlocks?: number // fewer is a fault: the batch size; default 1
@@ -21,7 +22,7 @@ export interface PackConfig {
  * Units of a text, each ended by [SEP] in the packed stream. 'paragraph': parted by blank lines, a line break inside it
  * becomes a space, so hard-wrapped books read as running text. 'line': one unit a line (fairseq's one sentence a line).
  */
-export const unitsOf = (text: string, unit: 'paragraph' | 'line' = 'paragraph'): readonly string[] =>
+export const unitsOf = (text: string, unit: Unit = 'paragraph'): readonly string[] =>
   (unit === 'line' ? text.split(/[\r\n]+/) : text.split(/(?:\r?\n[^\S\n]*){2,}|\r{2,}/))
     .map((part) =>
       part
@@ -100,14 +101,22 @@ export const tooFewBlocks = (wanted: number, count: number, seqLength: number, d
     'give more text, or make seqLength or the batch smaller',
   )
 
+export type Unit = 'paragraph' | 'line'
+
+/** How a text is read: what a [SEP] ends, and what is done to each such unit first. */
+export interface TextSettings {
+  readonly unit: Unit
+  readonly prepare?: Preparation // default none
+}
+
 /** The units of a text, encoded, each with its [SEP]. */
 export const encodeDocument = (
   tokenizer: Tokenizer,
   specials: SpecialIds,
   text: string,
-  unit?: 'paragraph' | 'line',
+  { unit, prepare = 'none' }: TextSettings,
 ): EncodedDocument => {
-  const units = unitsOf(text, unit).map((part) => tokenizer.encode(part))
+  const units = unitsOf(text, unit).map((part) => tokenizer.encode(preparations[prepare](part)))
   const tokens = new Int32Array(units.reduce((sum, { length }) => sum + length + 1, 0))
   const ends = new Int32Array(units.length)
   let at = 0

@@ -7,7 +7,7 @@ import { tooFewBlocks } from '../data/pack'
 import { isPadding, type Packing } from '../data/packing'
 import type { Document } from '../data/read-text'
 import { openTokenizer } from '../data/tokenizer/file/open'
-import { corpusFiles, holdsManifest, readManifest } from '../data/shards/manifest'
+import { corpusFiles, holdsManifest, readManifest, type BuildPlan } from '../data/shards/manifest'
 import { mixture } from '../data/shards/mixture'
 import { openCorpus, type OpenCorpus } from '../data/shards/open'
 import { badInput, type Fault } from '../fault'
@@ -122,6 +122,9 @@ const fitsRun = async (
   if (packing !== undefined && plan.packing !== packing) return built('--packing', plan.packing, packing)
   if (before !== undefined && before.manifest.plan.tokenizer !== plan.tokenizer)
     return E.left(badInput('--corpus', folder, `the tokenizer of ${before.folder} (fingerprint ${short(before.manifest.plan.tokenizer)})`, `another (${short(plan.tokenizer)})`)) // prettier-ignore
+  const preparation = ({ prepare = 'none' }: BuildPlan): string => `text prepared as ${prepare}`
+  if (before !== undefined && before.manifest.plan.prepare !== plan.prepare)
+    return E.left(badInput('--corpus', folder, `${preparation(before.manifest.plan)}, as in ${before.folder}`, preparation(plan))) // prettier-ignore
   if (plan.vocabSize !== vocab) return built('--vocab', `${plan.vocabSize} entries`, String(vocab))
   if (tokenizer === undefined) return E.right(undefined)
   const given = await openTokenizer(tokenizer)()

@@ -67,6 +67,18 @@ describe('training/cli: corpus', (test) => {
     assert.match(people.stdout, /train +\d+ blocks in \d+ shards: \d+ tokens and \d+ of padding from 4 documents/)
   })
 
+  test('--prepare: the text as COCO-LM has it; inspect tells', async () => {
+    const corpus = put('quoted.txt', 'The “people” shall.\n\nThe nation’s (great) congress.')
+    await fine(build('prepared', corpus, '--prepare', 'coco-lm', '--held-out', '0', '--packing', 'complete', '--seq', '80')) // prettier-ignore
+    const inspected = await fine(emend(['corpus', 'inspect', join(folder, 'prepared'), '--show', '1']))
+    assert.match(inspected.stdout, /packing complete, by paragraph, prepared as coco-lm/)
+    assert.match(inspected.stdout, /\[CLS\]The " people " shall \.\[SEP\]The nation's \( great \) congress \.\[SEP\]/)
+    const json = async (name: string): Promise<unknown> =>
+      (JSON.parse((await fine(emend(['corpus', 'inspect', join(folder, name), '--json']))).stdout) as { prepare: string }).prepare // prettier-ignore
+    await built
+    assert.equal([await json('prepared'), await json('first')], ['coco-lm', 'none'])
+  })
+
   test('killed in the midst and begun again, and stopped by SIGTERM and begun again: the same files', async () => {
     const corpus = rows('long.jsonl', 60, 60)
     const args = ['--shard-tokens', '1000', '--held-out', '0.1', '--threads', '2']
@@ -94,6 +106,7 @@ describe('training/cli: corpus', (test) => {
     for (const [args, words] of [
       [['--seq', '1'], /seqLength: expected|seqLength/],
       [['--seq', 'many'], /--seq: expected a whole number > 0, got "many"/],
+      [['--prepare', 'bert'], /--prepare: expected none \| coco-lm, got "bert"/],
       [['--packing', 'tight'], /--packing: expected stream \| complete \| complete-doc, got "tight"/],
       [['--held-out', '1.5'], /--held-out: expected a share in \[0, 1\), or files, got 1\.5/],
       [['--held-out', 'nowhere.txt'], /nowhere\.txt/],

@@ -80,7 +80,7 @@ describe('training/pretrain: padded rows', (test) => {
     const tokenizer = right(await openTokenizer(join(folder, 'on-text', 'tokenizer.json'))())
     const built = async (out: string, packing: 'stream' | 'complete-doc') => {
       const plan = { out: join(folder, out), files: [text], packing, seqLength: 16, heldOut: 0.05, tokenizer, unit: 'paragraph', shardTokens: 400 } as const // prettier-ignore
-      right(await buildCorpus(plan, right(localEncoder(tokenizer, 'paragraph')))())
+      right(await buildCorpus(plan, right(localEncoder(tokenizer, { unit: 'paragraph' })))())
       return plan.out
     }
     const [padded, stream] = [await built('padded', 'complete-doc'), await built('stream', 'stream')]

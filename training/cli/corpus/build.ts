@@ -4,6 +4,7 @@ import * as E from 'fp-ts/Either'
 import * as t from 'io-ts'
 import { closed, codecFaults, oneOf, PositiveInt } from '../../../core'
 import { packings } from '../../data/packing'
+import { preparationNames } from '../../data/preparation'
 import { buildCorpus, type BuildListener, type Built } from '../../data/shards/build'
 import { threadEncoder } from '../../data/shards/encoder'
 import { corpusFingerprint } from '../../data/shards/manifest'
@@ -25,6 +26,7 @@ export const buildCommand = (corpus: Command, run: (outcome: Promise<Outcome>) =
     .option('--seq <t>', 'tokens of a block, [CLS] included (default 512)', numeric)
     .option('--packing <name>', `${packings.join(' | ')}: how units become blocks (default stream)`)
     .option('--unit <name>', 'paragraph | line: what a [SEP] ends (default paragraph)')
+    .option('--prepare <name>', `${preparationNames.join(' | ')}: what is done to each of them first (default none)`)
     .option('--held-out <what...>', 'a share of the documents, 0 for none, or files of their own (default 0.05)')
     .option('--shard-tokens <n>', 'tokens of a shard, about (default 8388608)', numeric)
     .option('--threads <n>', 'threads that encode (default one for each core)', numeric)
@@ -45,6 +47,7 @@ const Settings = closed(
     seq: PositiveInt,
     packing: oneOf(packings),
     unit: oneOf(['paragraph', 'line'] as const),
+    prepare: oneOf(preparationNames),
     heldOut: t.readonlyArray(t.string),
     shardTokens: PositiveInt,
     threads: PositiveInt,
@@ -57,7 +60,7 @@ const runBuild = async (flags: Flags): Promise<Outcome> => {
   const decoded = Settings.decode(flags)
   if (E.isLeft(decoded))
     return E.left(codecFaults(decoded.left).map(({ key, expected, got }) => badInput(`--${key}`, '', expected, got)))
-  const { corpus, out, seq = 512, packing = 'stream', unit = 'paragraph' } = decoded.right
+  const { corpus, out, seq = 512, packing = 'stream', unit = 'paragraph', prepare = 'none' } = decoded.right
   const { heldOut: given = ['0.05'], shardTokens = 1 << 23, threads = availableParallelism() } = decoded.right
   const heldOut = heldOutOf(given)
   if (typeof heldOut === 'number' && !(heldOut >= 0 && heldOut < 1))
@@ -65,14 +68,14 @@ const runBuild = async (flags: Flags): Promise<Outcome> => {
   if (threads > mostThreads) return E.left([badInput('--threads', '', `at most ${mostThreads}`, String(threads))])
   const tokenizer = await openTokenizer(decoded.right.tokenizer, { cased: decoded.right.cased === true })()
   if (E.isLeft(tokenizer)) return E.left([tokenizer.left])
-  const encoder = threadEncoder(tokenizer.right, unit, threads)
+  const encoder = threadEncoder(tokenizer.right, { unit, prepare }, threads)
   if (E.isLeft(encoder)) return E.left([encoder.left])
   const isJson = decoded.right.json === true
   const stop = stopSignal('stopping; again to stop at once')
   const began = performance.now()
   const watch = watcher(isJson, began)
   const built = await buildCorpus(
-    { out, files: corpus, heldOut, tokenizer: tokenizer.right, seqLength: seq, packing, unit, shardTokens },
+    { out, files: corpus, heldOut, tokenizer: tokenizer.right, seqLength: seq, packing, unit, prepare, shardTokens },
     encoder.right,
     { ...watch.listener, shouldStop: stop.isAsked },
   )()

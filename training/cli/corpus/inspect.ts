@@ -40,12 +40,14 @@ const runInspect = async (folder: string, flags: Flags): Promise<Outcome> => {
   const { plan, train, heldOut } = corpus.manifest
   if (flags['json'] === true) {
     const { sources: _sources, heldOutSources: _heldOutSources, ...settings } = plan
-    printJson({ fingerprint: corpus.fingerprint, verified: isVerified, ...settings, train: figures(train, plan.seqLength), heldOut: figures(heldOut, plan.seqLength), shown }) // prettier-ignore
+    printJson({ fingerprint: corpus.fingerprint, verified: isVerified, prepare: 'none', ...settings, train: figures(train, plan.seqLength), heldOut: figures(heldOut, plan.seqLength), shown }) // prettier-ignore
     return E.right(0)
   }
   print(`fingerprint  ${corpus.fingerprint}${isVerified ? ', every checksum as written' : ''}`)
   print(`tokenizer    ${plan.vocabSize} entries, fingerprint ${plan.tokenizer.slice(0, 16)}, ids in ${plan.dtype}`)
-  print(`blocks       of ${plan.seqLength} tokens, packing ${plan.packing}, by ${plan.unit}`)
+  print(
+    `blocks       of ${plan.seqLength} tokens, packing ${plan.packing}, by ${plan.unit}${plan.prepare === undefined ? '' : `, prepared as ${plan.prepare}`}`,
+  )
   for (const [name, set] of [['train', train], ['held out', heldOut]] as const) print(`${name.padEnd(13)}${describe(set, plan.seqLength)}`) // prettier-ignore
   for (const { set, block, text } of shown) print(`\n${set} ${block}: ${text}`)
   return E.right(0)

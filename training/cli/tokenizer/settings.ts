@@ -4,34 +4,23 @@ import type { Command } from 'commander'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { describeError } from '../../checkpoint/atomic-write'
-import { cocoLmText } from '../../data/coco-lm-text'
+import { preparationNames, preparations } from '../../data/preparation'
 import { badInput, type Fault } from '../../fault'
 import { checkOut } from '../../pretrain/folder'
 
 export const corpusHelp = 'plain text, or .jsonl with a "text" field; each also .gz or .br'
 
-/** What may be done to a text before it is encoded, by name. */
-const preparations: Readonly<Record<string, (text: string) => string>> = {
-  none: (text) => text,
-  'coco-lm': cocoLmText,
-}
-
 export const prepareOption = (command: Command): Command =>
   command.option(
     '--prepare <name>',
-    `${Object.keys(preparations).join(' | ')}: what is done to a text first; no tokenizer.json remembers it (default none)`,
+    `${preparationNames.join(' | ')}: what is done to a text first; no tokenizer.json remembers it (default none)`,
   )
 
-export const preparation = (name: unknown): E.Either<Fault, (text: string) => string> => {
-  const found =
-    typeof name === 'string' && Object.hasOwn(preparations, name)
-      ? preparations[name]
-      : name === undefined
-        ? preparations['none']
-        : undefined
+export const preparation = (name: unknown = 'none'): E.Either<Fault, (text: string) => string> => {
+  const found = preparationNames.find((known) => known === name)
   return found === undefined
-    ? E.left(badInput('--prepare', '', Object.keys(preparations).join(' | '), JSON.stringify(name)))
-    : E.right(found)
+    ? E.left(badInput('--prepare', '', preparationNames.join(' | '), JSON.stringify(name)))
+    : E.right(preparations[found])
 }
 
 /**

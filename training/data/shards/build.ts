@@ -7,9 +7,9 @@ import { describeError } from '../../checkpoint/atomic-write'
 import { badInput, type Fault } from '../../fault'
 import { requireSpecials } from '../tokenizer/specials'
 import type { Tokenizer } from '../tokenizer/tokenizer'
-import { seqLengthFault } from '../pack'
+import { seqLengthFault, type TextSettings } from '../pack'
 import type { Packing } from '../packing'
-import type { Encoder, Unit } from './encoder'
+import type { Encoder } from './encoder'
 import { partedDocuments, surveyHeldOut, type PartedFiles } from './held-out'
 import { lockFolder } from './lock'
 import {
@@ -29,7 +29,7 @@ import {
 import { setWriter, type SetWriter } from './set-writer'
 import { wholeShards } from './verify'
 
-export interface BuildConfig {
+export interface BuildConfig extends TextSettings {
   readonly out: string
   readonly files: readonly string[]
   /** A share of the documents, or files of their own. */
@@ -37,7 +37,6 @@ export interface BuildConfig {
   readonly tokenizer: Tokenizer
   readonly seqLength: number // T
   readonly packing: Packing
-  readonly unit: Unit
   /** About so many tokens make a shard: whole blocks, at least one. */
   readonly shardTokens: number
   /** UTF-16 units of text that a thread gets at once, or one document; default 2^18. */
@@ -93,6 +92,7 @@ const planOf =
     seqLength,
     packing,
     unit,
+    prepare = 'none',
     shardTokens,
   }: BuildConfig): TE.TaskEither<Fault, BuildPlan> =>
   async () => {
@@ -109,6 +109,7 @@ const planOf =
       seqLength,
       packing,
       unit,
+      ...(prepare === 'none' ? {} : { prepare }),
       shardBlocks: Math.max(1, Math.floor(shardTokens / seqLength)),
       heldOutShare: typeof heldOut === 'number' ? heldOut : 0,
       sources: sources.right,
@@ -163,9 +164,9 @@ const builtBefore = async (out: string, plan: BuildPlan): Promise<E.Either<Fault
 }
 
 const samePlan = (found: BuildPlan, wanted: BuildPlan, out: string, what: string): E.Either<Fault, void> => {
-  const keys = Object.keys(wanted) as (keyof BuildPlan)[]
+  const keys = Object.keys({ ...found, ...wanted }) as (keyof BuildPlan)[]
   const different = keys.filter((key) => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]))
-  const show = (plan: BuildPlan): string => different.map((key) => `${key} = ${brief(plan[key])}`).join(', ')
+  const show = (plan: BuildPlan): string => different.map((key) => `${key} = ${brief(plan[key] ?? 'none')}`).join(', ')
   return different.length === 0
     ? E.right(undefined)
     : E.left(badInput('--out', out, `the settings of ${what} that is there (${show(found)})`, show(wanted), 'give the same options, or another --out')) // prettier-ignore

@@ -3,11 +3,9 @@ import * as E from 'fp-ts/Either'
 import { runError, type Fault } from '../../fault'
 import { requireSpecials } from '../tokenizer/specials'
 import type { Tokenizer } from '../tokenizer/tokenizer'
-import { encodeDocument } from '../pack'
+import { encodeDocument, type TextSettings } from '../pack'
 import type { EncodedDocument } from '../packing'
 import type { EncodeReply, EncodeRequest, EncodeSetup } from './encode-worker'
-
-export type Unit = 'paragraph' | 'line'
 
 /** Turns texts into ids, several lots of them at once. */
 export interface Encoder {
@@ -18,13 +16,13 @@ export interface Encoder {
 }
 
 /** In this thread, when asked. left  the tokenizer lacks a special token */
-export const localEncoder = (tokenizer: Tokenizer, unit: Unit): E.Either<Fault, Encoder> => {
+export const localEncoder = (tokenizer: Tokenizer, settings: TextSettings): E.Either<Fault, Encoder> => {
   const specials = requireSpecials(tokenizer)
   if (E.isLeft(specials)) return specials
   return E.right({
     width: 1,
     encode: (texts) =>
-      Promise.resolve(E.right(texts.map((text) => encodeDocument(tokenizer, specials.right, text, unit)))),
+      Promise.resolve(E.right(texts.map((text) => encodeDocument(tokenizer, specials.right, text, settings)))),
     close: () => Promise.resolve(),
   })
 }
@@ -40,13 +38,13 @@ interface Job {
 /** On so many threads, each with the tokenizer of its own. A thread that ends early fails what is under way, once. */
 export const threadEncoder = (
   tokenizer: Tokenizer,
-  unit: Unit,
+  settings: TextSettings,
   threads: number,
   program: URL = besideThis,
 ): E.Either<Fault, Encoder> => {
   const specials = requireSpecials(tokenizer)
   if (E.isLeft(specials)) return specials
-  const setup: EncodeSetup = { tokenizer: tokenizer.toJson(), unit }
+  const setup: EncodeSetup = { tokenizer: tokenizer.toJson(), settings }
   const waiting: Job[] = []
   const running = new Map<Worker, Job | undefined>()
   let failed: Fault | undefined

@@ -8,6 +8,7 @@ import { closed, codecFaults, NonNegativeInt, oneOf, PositiveInt, Rate } from '.
 import { atomicWrite, describeError } from '../../checkpoint/atomic-write'
 import { badInput, type Fault } from '../../fault'
 import { packings } from '../packing'
+import { preparationNames } from '../preparation'
 
 /** What a corpus folder holds, beside its shards. The journal is there while a build is unfinished, the manifest once it is done. */
 export const corpusFiles = {
@@ -69,7 +70,7 @@ export const BuildPlan = closed(
     sources: Sources,
     heldOutSources: Sources,
   },
-  {},
+  { prepare: oneOf(preparationNames) }, // what was done to each unit first; default none
 )
 export type BuildPlan = t.TypeOf<typeof BuildPlan>
 

@@ -4,13 +4,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
+import { cocoLmText } from '../../../../training/data/coco-lm-text'
 import { packDocuments } from '../../../../training/data/pack'
 import { packings } from '../../../../training/data/packing'
 import { buildCorpus, type BuildConfig } from '../../../../training/data/shards/build'
 import { localEncoder, threadEncoder, type Encoder } from '../../../../training/data/shards/encoder'
+import { readManifest } from '../../../../training/data/shards/manifest'
 import { openCorpus } from '../../../../training/data/shards/open'
 import { splitDocuments } from '../../../../training/data/split'
-import { runError } from '../../../../training/fault'
+import { requireSpecials } from '../../../../training/data/tokenizer/specials'
+import { runError, showFault } from '../../../../training/fault'
+import { loadCorpus } from '../../../../training/pretrain/corpus'
 import { describe } from '../../../harness'
 import { plainText, temporary } from '../../cli/run-cli'
 import { blocksOf, bytes, left, right, rowsOf, scrambled, settings } from './corpora'
@@ -18,7 +22,7 @@ import { blocksOf, bytes, left, right, rowsOf, scrambled, settings } from './cor
 const folder = temporary()
 let made = 0
 const fresh = (): string => join(folder, `corpus-${made++}`)
-const local = right(localEncoder(bytes, 'paragraph'))
+const local = right(localEncoder(bytes, { unit: 'paragraph' }))
 
 /** Runs encode-worker.ts as it is here. */
 const thread = new URL('./thread.mjs', import.meta.url)
@@ -83,12 +87,42 @@ describe('training/data/shards: build', (test) => {
     const want = fresh()
     right(await build({ ...settings, out: want, files, shardTokens: 4000, lotSize: 2000 }))
     for (const threads of [1, 3]) {
-      const encoder = right(threadEncoder(bytes, 'paragraph', threads, thread))
+      const encoder = right(threadEncoder(bytes, { unit: 'paragraph' }, threads, thread))
       const out = fresh()
       right(await build({ ...settings, out, files, shardTokens: 4000, lotSize: 2000 }, encoder))
       await encoder.close()
       assert.equal(contents(out), contents(want))
     }
+  })
+
+  test('prepared text: every unit as COCO-LM has it, on threads too; what was done is in the manifest, and another build is refused', async () => {
+    const units = ['“It’s 5 o’clock,” (he) said...', 'the dogs’s bone—we’ve it.', 'Plain words.']
+    const files = [write([`${units[0]!}\n\n${units[1]!}`, units[2]!])]
+    const prepare = 'coco-lm'
+    const [raw, want, threaded] = [fresh(), fresh(), fresh()]
+    const config = { ...settings, files, seqLength: 90, packing: 'complete' } as const
+    right(await build({ ...config, out: raw }))
+    const { manifest } = right(await build({ ...config, out: want, prepare }, right(localEncoder(bytes, { unit: 'paragraph', prepare })))) // prettier-ignore
+    const encoder = right(threadEncoder(bytes, { unit: 'paragraph', prepare }, 2, thread))
+    right(await build({ ...config, out: threaded, prepare }, encoder))
+    await encoder.close()
+    assert.equal(contents(threaded), contents(want))
+    assert.is(manifest!.plan.prepare, prepare)
+    assert.not('prepare' in right(await readManifest(raw)()).plan) // as manifests were before there was a choice
+    const read = async (out: string): Promise<readonly string[]> => {
+      const rows = await blocksOf(right(await openCorpus(out)()).train)
+      const { sep, pad } = right(requireSpecials(bytes))
+      const text = rows.flatMap((row) => row.slice(1).filter((id) => id !== pad))
+      const ends = text.flatMap((id, i) => (id === sep ? [i] : []))
+      return ends.map((end, i) => bytes.decode(text.slice(i === 0 ? 0 : ends[i - 1]! + 1, end))).filter((s) => s !== '')
+    }
+    assert.equal(await read(raw), units)
+    assert.equal(await read(want), units.map(cocoLmText))
+    const refused = async (out: string, more: object): Promise<string> => showFault(left(await build({ ...config, out, ...more }))) // prettier-ignore
+    assert.match(await refused(want, {}), /that is there \(prepare = "coco-lm"\), got prepare = "none"/)
+    assert.match(await refused(raw, { prepare }), /that is there \(prepare = "none"\), got prepare = "coco-lm"/)
+    const both = await loadCorpus({ files: [raw, want], vocab: bytes.vocabSize, seq: 90, batch: 1, heldOutShare: 0 })()
+    assert.match(showFault(left(both)), /expected text prepared as none, as in .*, got text prepared as coco-lm/)
   })
 
   test('ended at any moment and begun again: the same bytes, and no finished shard is written twice', () =>

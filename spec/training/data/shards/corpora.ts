@@ -2,7 +2,7 @@ import * as E from 'fp-ts/Either'
 import { trainTokenizer } from '../../../../training/data/tokenizer/train/train-bpe'
 import type { BlockSource, PackedBlocks } from '../../../../training/data/blocks'
 import type { BuildConfig } from '../../../../training/data/shards/build'
-import { localEncoder, type Encoder, type Unit } from '../../../../training/data/shards/encoder'
+import { localEncoder, type Encoder } from '../../../../training/data/shards/encoder'
 import type { Fault } from '../../../../training/fault'
 import { plainText } from '../../cli/run-cli'
 
@@ -27,8 +27,8 @@ export const settings = {
 } satisfies Omit<BuildConfig, 'out' | 'files'>
 
 /** Works on `width` lots at once, in this thread; the later of two is done first. */
-export const scrambled = (width: number, unit: Unit = 'paragraph'): Encoder => {
-  const local = right(localEncoder(bytes, unit))
+export const scrambled = (width: number): Encoder => {
+  const local = right(localEncoder(bytes, { unit: 'paragraph' }))
   let asked = 0
   return {
     ...local,
