@@ -2,68 +2,19 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import * as assert from 'uvu/assert'
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from '../../../training/checkpoint/safetensors'
+import { decodeSafetensors, encodeSafetensors } from '../../../training/checkpoint/safetensors'
 import { openPair, trainedMain } from '../../../training/correct/open'
 import { importHuggingFace } from '../../../training/exchange'
 import { describe } from '../../harness'
 import { temporary } from '../cli/run-cli'
+import { bertTensors, wholeConfig, writeForeign, type ForeignParts } from './foreign-model'
 
 const folder = temporary()
 const D = 4
-const config = {
-  model_type: 'bert',
-  vocab_size: 8,
-  hidden_size: D,
-  num_hidden_layers: 1,
-  num_attention_heads: 2,
-  intermediate_size: 6,
-  max_position_embeddings: 5,
-  layer_norm_eps: 1e-12,
-  hidden_act: 'gelu',
-}
-const linear = (name: string, to: number, from: number) => [
-  [`${name}.weight`, [to, from]] as const,
-  [`${name}.bias`, [to]] as const,
-]
-const norm = (name: string) => [[`${name}.gamma`, [D]] as const, [`${name}.beta`, [D]] as const]
-const shapes = new Map<string, readonly number[]>([
-  ['embeddings.word_embeddings.weight', [8, D]],
-  ['embeddings.position_embeddings.weight', [5, D]],
-  ['embeddings.token_type_embeddings.weight', [2, D]],
-  ...norm('embeddings.LayerNorm'),
-  ...['query', 'key', 'value'].flatMap((part) => linear(`encoder.layer.0.attention.self.${part}`, D, D)),
-  ...linear('encoder.layer.0.attention.output.dense', D, D),
-  ...norm('encoder.layer.0.attention.output.LayerNorm'),
-  ...linear('encoder.layer.0.intermediate.dense', 6, D),
-  ...linear('encoder.layer.0.output.dense', D, 6),
-  ...norm('encoder.layer.0.output.LayerNorm'),
-])
-const tensors = (): Map<string, StoredTensor> =>
-  new Map(
-    [...shapes].map(([name, shape]) => [
-      `bert.${name}`,
-      { dtype: 'F32', shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i / 8) },
-    ]),
-  )
-
+const tensors = () => bertTensors(8)
 let count = 0
 /** A folder with a whole model, but for what is given. */
-const model = (more: {
-  readonly config?: object
-  readonly tensors?: ReadonlyMap<string, StoredTensor>
-  readonly words?: readonly string[]
-}): string => {
-  const dir = join(folder, `model${count++}`)
-  mkdirSync(dir)
-  writeFileSync(join(dir, 'config.json'), JSON.stringify({ ...config, ...more.config }))
-  writeFileSync(
-    join(dir, 'vocab.txt'),
-    `${(more.words ?? ['[CLS]', '[PAD]', '[SEP]', '[UNK]', '[MASK]', 'a', 'b']).join('\n')}\n`,
-  )
-  const file = { tensors: more.tensors ?? tensors(), metadata: {} }
-  writeFileSync(join(dir, 'model.safetensors'), Buffer.concat(encodeSafetensors(file)))
-  return dir
-}
+const model = (more: ForeignParts): string => writeForeign(join(folder, `model${count++}`), more)
 const refusal = async (dir: string): Promise<string> => {
   const out = join(folder, 'never')
   const result = await importHuggingFace(dir, out)()
@@ -124,7 +75,7 @@ describe('training/exchange/import', (test) => {
     assert.match(await refusal(join(folder, 'nowhere')), /import: expected a readable file, got ENOENT/)
     const pickled = join(folder, 'pickled')
     mkdirSync(pickled)
-    writeFileSync(join(pickled, 'config.json'), JSON.stringify(config))
+    writeFileSync(join(pickled, 'config.json'), wholeConfig)
     assert.match(await refusal(pickled), /tokenizer: expected one of tokenizer.json/)
     writeFileSync(join(pickled, 'vocab.txt'), '[CLS]\n[PAD]\n[SEP]\n[UNK]\n[MASK]\n')
     assert.match(await refusal(pickled), /model.safetensors or model.safetensors.index.json, got neither/)
