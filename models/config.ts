@@ -2,6 +2,7 @@ import * as E from 'fp-ts/Either'
 import type * as t from 'io-ts'
 import {
   closed,
+  maxConstantSize,
   oneOf,
   NonNegativeInt,
   NonNegativeNumber,
@@ -99,8 +100,17 @@ export const validatePair = (config: PairConfig): E.Either<readonly CodecFault[]
       expected: `0 with positions ${config.positions}, which have no relative bias`,
       got: String(config.locality),
     })
+  if (hasBuckets(config.positions) && config.maxLength > mostDistances)
+    faults.push({
+      key: 'maxLength',
+      expected: `at most ${mostDistances} with positions ${config.positions}`,
+      got: String(config.maxLength),
+    })
   return faults.length > 0 ? E.left(faults) : E.right(config)
 }
+
+/** The buckets of the 2 T - 1 distances between T places are one constant. */
+const mostDistances = maxConstantSize / 2
 
 /** Whether a scheme has a table of relative positions. */
 export const hasBuckets = (positions: PositionScheme): boolean =>

@@ -54,6 +54,20 @@ describe('models/config', (test) => {
     )
   })
 
+  test('a bias by distance has as many places as one constant lists; other schemes have no such end', () => {
+    const long = { ...base, maxLength: 32_769 }
+    assert.equal(keysOf({ ...base, maxLength: 32_768 }), [])
+    for (const positions of ['relative', 'relative-t5', 'tupe-r'] as const)
+      assert.equal(keysOf({ ...long, positions }), ['maxLength'])
+    for (const positions of ['absolute', 'tupe-a'] as const) assert.equal(keysOf({ ...long, positions }), [])
+  })
+
+  test('normEps may be left out, is kept, and is more than 0', () => {
+    const config = { ...base, normEps: 1e-12 }
+    assert.equal(PairConfig.decode(PairConfig.encode(config)), E.right(config))
+    assert.ok(E.isLeft(PairConfig.decode({ ...base, normEps: 0 })))
+  })
+
   test('wrong types, ranges, unknown and missing keys are reported together', () => {
     const { ffn: _ffn, ...rest } = base
     const result = PairConfig.decode({ ...rest, hidden: 0.5, dropout: 1, initStd: NaN, drpout: 0.2, auxLayers: '4' })

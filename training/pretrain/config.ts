@@ -183,7 +183,9 @@ const crossFaults = (config: PretrainConfig): readonly CodecFault[] => {
   const scaler = parseScaler(config.lossScale)
   if (E.isLeft(scaler)) faults.push(scaler.left)
   const pair = validatePair(modelOf(config))
-  return E.isLeft(pair) ? [...faults, ...pair.left] : faults
+  if (E.isRight(pair)) return faults
+  const named = pair.left.map((fault) => (fault.key === 'maxLength' ? { ...fault, key: 'seq' } : fault))
+  return [...faults, ...named]
 }
 
 /** The sizes of the pair that a run trains. */
