@@ -6,6 +6,7 @@ import { sizeOf } from '../../core'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, ioError, type Fault } from '../fault'
 import { checkOut, holdsRun, writeText } from '../pretrain/folder'
+import type { FinetuneConfig } from './config'
 import { finetuneFiles } from './folder'
 import { namedAvals } from './model'
 import type { Opened } from './open'
@@ -13,21 +14,29 @@ import type { Opened } from './open'
 const isOurs = (name: string): boolean =>
   /^seed-\d+$/.test(name) || Object.values(finetuneFiles).some((file) => file === name)
 
+/** left  no room, no permission, nothing to resume; nothing has been left behind */
+export const checkFolder =
+  ({ config, model }: Opened, resume: boolean): TE.TaskEither<Fault, void> =>
+  async () => {
+    // Best and newest state, each written before the one it replaces is removed; the newest with two moments.
+    const bytes = [...namedAvals(model).values()].reduce((n, { shape }) => n + 4 * sizeOf(shape), 0)
+    const room = await checkOut(config.out, 8 * bytes)()
+    return E.isRight(room) && resume && !(await holdsRun(config.out))
+      ? E.left(
+          badInput('--resume', config.out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'),
+        )
+      : room
+  }
+
 /** The folder of a run, ready. What an earlier one left there is moved to `previous-N`; a resumed one finds what it left. */
 export const beginFolder =
   (
-    { config, model }: Opened,
+    config: FinetuneConfig,
     resume: boolean,
     notice: (text: string) => void = () => undefined,
   ): TE.TaskEither<Fault, void> =>
   async () => {
     const { out } = config
-    // Best and newest state, each written before the one it replaces is removed; the newest with two moments.
-    const bytes = [...namedAvals(model).values()].reduce((n, { shape }) => n + 4 * sizeOf(shape), 0)
-    const room = await checkOut(out, 8 * bytes)()
-    if (E.isLeft(room)) return room
-    if (resume && !(await holdsRun(out)))
-      return E.left(badInput('--resume', out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'))
     try {
       await mkdir(out, { recursive: true })
       const names = await readdir(out)

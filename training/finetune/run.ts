@@ -1,11 +1,12 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { Fault } from '../fault'
-import { writeText } from '../pretrain/folder'
+import { withLock } from '../lock'
+import { runLock, writeText } from '../pretrain/folder'
 import { bagOfWordsAnswers, majorityAnswers, type Baselines } from './baselines'
 import type { FinetuneConfig } from './config'
 import { finetuneFiles } from './folder'
-import { beginFolder } from './begin-folder'
+import { beginFolder, checkFolder } from './begin-folder'
 import { openTasks, type Opened } from './open'
 import { bestSeedOf, summarizeSeeds, type Spread } from './summary'
 import { tuneSeed } from './tune-seed'
@@ -28,7 +29,9 @@ export const finetune =
     const opened = await openTasks(config)()
     if (E.isLeft(opened)) return opened
     try {
-      return await tuneSeeds(opened.right, resume, listener)()
+      const fits = await checkFolder(opened.right, resume)()
+      if (E.isLeft(fits)) return fits
+      return await withLock(config.out, runLock, tuneSeeds(opened.right, resume, listener))()
     } finally {
       await opened.right.device.close()
     }
@@ -38,7 +41,7 @@ const tuneSeeds =
   (opened: Opened, resume: boolean, listener: TuneListener): TE.TaskEither<Fault, FinetuneResult> =>
   async () => {
     const { config } = opened
-    const begun = await beginFolder(opened, resume, listener.notice)()
+    const begun = await beginFolder(config, resume, listener.notice)()
     if (E.isLeft(begun)) return begun
     const baselines = baselinesOf(opened)
     listener.opened?.(opened, baselines)

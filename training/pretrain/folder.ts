@@ -15,6 +15,8 @@ export const runFiles = {
   heldOut: 'held-out.jsonl',
   report: 'report.html',
 } as const
+/** Is there while a process trains in a folder, pretraining or tuning. */
+export const runLock = 'running.lock'
 /** Holds the checkpoint with the least held-out loss, where a run is evaluated on its way. */
 export const bestFolder = 'best'
 const isRunFile = (name: string): boolean =>

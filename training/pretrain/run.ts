@@ -9,10 +9,11 @@ import { writeCheckpoint } from '../checkpoint/checkpoint'
 import { microBatchesAt, tokensOfStep } from '../data/batch'
 import { prefetched } from '../data/prefetch'
 import { ioError, ofRun, runError, type Fault } from '../fault'
+import { withLock } from '../lock'
 import type { RunState, StepRecord, StepSubmitted } from '../loop'
 import type { PretrainConfig } from './config'
 import { gigabytes, type SettledConfig } from './fit-memory'
-import { bestFolder, prepareOut, readLines, runFiles, writeText } from './folder'
+import { bestFolder, prepareOut, readLines, runFiles, runLock, writeText } from './folder'
 import { openRun, type OpenRun } from './open-run'
 import type { StepForecast } from './plan-run'
 import type { Snapshot } from './snapshot'
@@ -45,8 +46,10 @@ export const pretrain =
     if (E.isLeft(opened)) return opened
     const run = opened.right
     try {
-      const began = await begin(run, resume, listener)()
-      return E.isLeft(began) ? began : await steps(run, began.right, listener)()
+      return await withLock(config.out, runLock, async () => {
+        const began = await begin(run, resume, listener)()
+        return E.isLeft(began) ? began : steps(run, began.right, listener)()
+      })()
     } finally {
       run.trainer.dispose()
       run.snapshots?.dispose()

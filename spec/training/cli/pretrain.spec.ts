@@ -139,6 +139,24 @@ describe('training/cli: pretrain', (test) => {
     assert.equal(lines(resumed), lines(await whole))
   })
 
+  test('a folder in which another run is at work is refused, and that run goes on', async () => {
+    let second: ReturnType<typeof emend> | undefined
+    const args = ['pretrain', '--corpus', text, '--config', config, '--out', join(folder, 'shared')]
+    const first = await pretrain('shared', ['--steps', '40'], {
+      watch: (stdout, child) => {
+        if (second !== undefined || !stdout.includes('"step":2,')) return
+        child.kill('SIGSTOP')
+        second = emend(args).finally(() => child.kill('SIGCONT'))
+      },
+    })
+    assert.is(first.code, 0, first.stderr)
+    const { code, stderr } = await second!
+    assert.is(code, 2)
+    assert.match(stderr, /--out: expected a folder in which no other process is at work, got one of process \d+/)
+    assert.is(lines(first).length, 40 + 1) // and the one that is done
+    assert.not.ok(readdirSync(join(folder, 'shared')).some((name) => /lock|previous/.test(name)))
+  })
+
   test('resuming a finished run takes no step', async () => {
     await whole
     const again = await run('whole', '--resume')

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises'
+import { readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { describeError } from '../../checkpoint/atomic-write'
 import { badInput, type Fault } from '../../fault'
+import { withLock } from '../../lock'
 import { requireSpecials } from '../tokenizer/specials'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { seqLengthFault, type TextSettings } from '../pack'
 import type { Packing } from '../packing'
 import type { Encoder } from './encoder'
 import { partedDocuments, surveyHeldOut, type PartedFiles } from './held-out'
-import { lockFolder } from './lock'
 import {
   corpusFiles,
   holdsManifest,
@@ -70,18 +70,7 @@ export const buildCorpus =
   async () => {
     const plan = await planOf(config)()
     if (E.isLeft(plan)) return plan
-    try {
-      await mkdir(config.out, { recursive: true })
-    } catch (error) {
-      return E.left(badInput('--out', config.out, 'a folder that can be written', describeError(error)))
-    }
-    const lock = await lockFolder(config.out)()
-    if (E.isLeft(lock)) return lock
-    try {
-      return await buildLocked(config, plan.right, encoder, listener)
-    } finally {
-      await lock.right.release()
-    }
+    return withLock(config.out, corpusFiles.lock, () => buildLocked(config, plan.right, encoder, listener))()
   }
 
 const planOf =
