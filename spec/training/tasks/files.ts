@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as E from 'fp-ts/Either'
 import { showDataFault } from '../../../training/data/fault'
-import { taskOf, type Split, type Task, type TaskRows } from '../../../training/tasks'
+import { splits, taskOf, type Split, type Task, type TaskRows } from '../../../training/tasks'
 import { temporary } from '../cli/run-cli'
 
 const folder = temporary()
@@ -46,3 +46,12 @@ export const realData = (): string | null => {
   console.log(`\nNOT TRIED on real files: no glue/ in ${data} (EMEND_DATA)`)
   return null
 }
+
+/** Splits whose real files are whole there. */
+export const realSplits = [
+  ...['cola', 'sst-2', 'mrpc', 'sts-b', 'rte', 'wnli'].flatMap((name) => splits.map((split) => [name, split] as const)),
+  ...['copa', 'multirc', 'superglue-rte', 'wsc'].flatMap((name) => splits.map((split) => [name, split] as const)),
+  ...(['qnli', 'boolq'] as const).flatMap((name) => (['dev', 'test'] as const).map((split) => [name, split] as const)),
+  ['mnli', 'dev'] as const,
+  ['ax-b', 'test'] as const,
+]
