@@ -1,27 +1,36 @@
 import { escapeHtml } from '../report/escape'
 import { figuresOf, showSpread, type Spread, type VariantSummary } from './summary'
 
-const panel = { width: 300, gap: 28, label: 150, row: 26, top: 34 }
+const panel = { width: 260, gap: 28, label: 130, row: 24, top: 4 }
+/** Panels next to each other; the rest begins a line of its own. */
+const perLine = 3
+const titleHeight = 32
 
 /** One panel a figure: a row a variant, its values as dots, their mean as a line with an error bar of one standard deviation to each side. */
 export const ablationSvg = (summary: readonly VariantSummary[], title: string): string => {
   const figures = figuresOf(summary)
-  const width = panel.label + figures.length * (panel.width + panel.gap)
-  const height = panel.top + 30 + summary.length * panel.row + 34
-  const rows = summary.map(({ variant }, i) => text(panel.label - 12, rowAt(i) + 4, variant, 'end'))
-  const panels = figures.map((figure, f) =>
-    panelOf(
-      figure,
-      summary.map((s) => s.figures[figure]),
-      panel.label + f * (panel.width + panel.gap),
+  const columns = Math.min(perLine, figures.length)
+  const lineHeight = panel.top + 30 + summary.length * panel.row + 34
+  const width = panel.label + columns * (panel.width + panel.gap)
+  const height = titleHeight + Math.ceil(figures.length / perLine) * lineHeight
+  const names = summary.map(({ variant }, i) => text(panel.label - 12, rowAt(i) + 4, variant, 'end'))
+  const lines = Array.from({ length: Math.ceil(figures.length / perLine) }, (_, line) => [
+    `<g transform="translate(0, ${titleHeight + line * lineHeight})">`,
+    ...names,
+    ...figures.slice(line * perLine, (line + 1) * perLine).map((figure, f) =>
+      panelOf(
+        figure,
+        summary.map((s) => s.figures[figure]),
+        panel.label + f * (panel.width + panel.gap),
+      ),
     ),
-  )
+    '</g>',
+  ])
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     text(12, 20, title, 'start', 'font-weight="bold"'),
-    ...rows,
-    ...panels,
+    ...lines.flat(),
     '</svg>',
     '',
   ].join('\n')
