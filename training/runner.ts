@@ -4,6 +4,7 @@ import * as TE from 'fp-ts/TaskEither'
 import type { Aval, ShapeError } from '../core'
 import {
   compile,
+  type CompileOptions,
   type Device,
   type DeviceFault,
   type Executable,
@@ -28,9 +29,13 @@ export interface Runner {
 }
 
 /** Plan a program for a device and compile its kernels. */
-export const prepare = (device: Device, build: () => Program): TE.TaskEither<RunFault, Runner> =>
+export const prepare = (
+  device: Device,
+  build: () => Program,
+  options: Pick<CompileOptions, 'fused'> = {},
+): TE.TaskEither<RunFault, Runner> =>
   pipe(
-    TE.fromEither(compile(build, { maxInputs: device.maxInputs })),
+    TE.fromEither(compile(build, { maxInputs: device.maxInputs, ...options })),
     TE.chainW((plan) =>
       pipe(
         device.compile(plan),

@@ -4,10 +4,13 @@ import { machine } from './runner/measure.mjs'
 import { table } from './runner/print.mjs'
 
 const names = ['step', 'matmul', 'elementwise', 'scaling', 'compile', 'tokenizer']
-// Not among those that run by default: minutes of training.
-const named = ['precision']
+// Not among those that run by default: minutes of training, or PyTorch beside it.
+const named = ['precision', 'predict', 'finetune']
 const usage = `usage: npm run bench [-- SUITE ... --json], SUITE one of ${names.join(', ')} (default: all these), ${named.join(', ')}
   --json  one line of JSON a row
+of finetune:
+  --data DIR     folder of the tasks' files (default ../shared/data)
+  --rounds N     epochs of each (default 1)
 of precision and tokenizer:
   --corpus FILE  text to train on, again for more files (default: the addresses of npm start)
 of precision:
@@ -29,6 +32,8 @@ const { values, positionals } = (() => {
         steps: { type: 'string' },
         seeds: { type: 'string' },
         svg: { type: 'string' },
+        data: { type: 'string' },
+        rounds: { type: 'string' },
       },
     })
   } catch (error) {
@@ -47,12 +52,27 @@ const count = (name) => {
   if (!/^[1-9]\d*$/.test(values[name])) refuse(`--${name}: expected a whole number above 0, got ${values[name]}`)
   return { [name]: Number(values[name]) }
 }
-const given = { corpus: values.corpus, svg: values.svg, ...count('steps'), ...count('seeds') }
+/** Which suites an option is of. */
+const ofSuites = {
+  corpus: ['precision', 'tokenizer'],
+  svg: ['precision'],
+  steps: ['precision'],
+  seeds: ['precision'],
+  data: ['finetune'],
+  rounds: ['finetune'],
+}
+const given = {
+  corpus: values.corpus,
+  svg: values.svg,
+  data: values.data,
+  ...count('steps'),
+  ...count('seeds'),
+  ...count('rounds'),
+}
 const chosen = positionals.length > 0 ? positionals : names
-const forPrecision = Object.keys(given).find(
-  (name) => given[name] !== undefined && !(name === 'corpus' && chosen.includes('tokenizer')),
-)
-if (forPrecision !== undefined && !chosen.includes('precision')) refuse(`--${forPrecision} is of the suite precision`)
+for (const [option, suites] of Object.entries(ofSuites))
+  if (given[option] !== undefined && !suites.some((name) => chosen.includes(name)))
+    refuse(`--${option} is of the suite ${suites.join(' or ')}`)
 
 if (!values.json) console.log(`${machine()}; medians`)
 for (const name of chosen) {

@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { leavesOf, type Expr } from '../../core'
-import type { Device } from '../../kernels'
+import type { Device, Program } from '../../kernels'
 import type { TunedParams } from '../../models'
 import { prepare, uploadAll, type RunFault, type Runner, type Values } from '../runner'
 import { holes } from '../step'
@@ -30,24 +30,27 @@ export interface AnswererSpec {
   /** Rows that are computed at once. */
   readonly rows: number
   readonly seq: number
+  /** See CompileOptions. */
+  readonly fused?: boolean
 }
 
 /** Rows are computed in order of length, so that little is computed on padding. */
-export const openAnswerer = ({ device, model, rows: B, seq }: AnswererSpec): Answerer => {
+export const openAnswerer = ({ device, model, rows: B, seq, fused = true }: AnswererSpec): Answerer => {
   const runners = new Map<string, Runner>()
   const avals = avalsOf(model)
   const runnerFor = async (headed: HeadedTask, T: number): Promise<E.Either<RunFault, Runner>> => {
     const key = `${headed.task.name}:${T}`
     const known = runners.get(key)
     if (known !== undefined) return E.right(known)
-    const made = await prepare(device, () => {
+    const build = (): Program => {
       const batch = holes('batch', taskAvals({ examples: B, readings: 1, length: T })) as TaskInputs
       const scores = scoresOf(model, headed, holes('params', avals) as TunedParams, batch, null)
       return {
         outputs: [{ name: 'scores', value: scores }],
         donated: leavesOf<Expr>(batch).map(([name]) => `batch/${name}`),
       }
-    })()
+    }
+    const made = await prepare(device, build, { fused })()
     if (E.isRight(made)) runners.set(key, made.right)
     return made
   }

@@ -24,10 +24,12 @@ export interface SessionSpec extends DeviceChoices {
   readonly device?: DeviceName | 'auto'
   /** Rows that are computed at once. */
   readonly rows: number
+  /** See CompileOptions. */
+  readonly fused?: boolean
 }
 
 export const openSession =
-  ({ from, device: name = 'auto', rows, ...choices }: SessionSpec): TE.TaskEither<Fault, Session> =>
+  ({ from, device: name = 'auto', rows, fused = true, ...choices }: SessionSpec): TE.TaskEither<Fault, Session> =>
   async () => {
     const saved = await openTuned(from)()
     if (E.isLeft(saved)) return saved
@@ -42,7 +44,7 @@ export const openSession =
       await device.right.close()
       return E.left(ofRun(params.left, 'parameters'))
     }
-    const answerer = openAnswerer({ device: device.right, model, rows, seq: settings.seq })
+    const answerer = openAnswerer({ device: device.right, model, rows, seq: settings.seq, fused })
     return E.right({
       saved: saved.right,
       device: device.right,

@@ -8,9 +8,10 @@ import { peakRssMb, rssMb, timeCalls, warmUp } from './measure.mjs'
  *   { do: 'matmul', n, times }   { ms: [...] }
  *   { do: 'memory' }             { rssMb, nowMb }: resident, the peak so far and at present
  * The first line it writes is { ready: { version, backend, threads } }.
- * contestant  { version, backend, threads, openStep: () => () => loss, openMatmul: (n) => () => void }, all of which may be async
+ * contestant  { version, backend, threads, openStep: () => () => loss, openMatmul: (n) => () => void }, all of which may be async;
+ *             own: answers to requests of its own, by name
  */
-export const serve = async ({ openStep, openMatmul, ...about }) => {
+export const serve = async ({ openStep, openMatmul, own = {}, ...about }) => {
   const tell = (answer) => void process.stdout.write(`${JSON.stringify(answer)}\n`)
   let step
   let product
@@ -29,6 +30,7 @@ export const serve = async ({ openStep, openMatmul, ...about }) => {
       return { ms: await timeCalls(times, product.call) }
     },
     memory: () => ({ rssMb: peakRssMb(), nowMb: rssMb() }),
+    ...own,
   }
   tell({ ready: about })
   for await (const line of createInterface({ input: process.stdin })) {
