@@ -14,7 +14,7 @@ const score = (task: string, predictions: string, gold: string, ...more: readonl
 
 const sst2 = put('sst-2.tsv', 'sentence\tlabel\ngood\t1\nbad\t0\nfine\t1\npoor\t0\n')
 const cola = put('cola.tsv', 'a\t1\t\tThey sang.\na\t0\t*\tThey sang them sang.\n')
-const handed = (name: string, ...labels: readonly unknown[]): string =>
+const handed = (name: string, ...labels: readonly number[]): string =>
   put(name, `index\tprediction\n${labels.map((label, i) => `${i}\t${label}\n`).join('')}`)
 
 describe('training/cli: score', (test) => {
