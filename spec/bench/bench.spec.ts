@@ -65,8 +65,18 @@ describe('bench', (test) => {
       assert.match(stderr, message)
     }
     for (const [args, message] of [
+      [[], /--from: a pretrained run, got none/],
+      [['--from', 'x', '--data', '/nowhere'], /--data: a folder with glue\/ in it, got \/nowhere/],
+      [['--from', 'x', '--only', 'squad'], /--only: one of cola, .*qnli, got squad/],
+    ] as const) {
+      const { code, stderr } = await bench('glue.mjs', args)
+      assert.is(code, 2)
+      assert.match(stderr, message)
+    }
+    for (const [args, message] of [
       [['matmull'], /no suite matmull\n.*step, matmul, elementwise, scaling, compile, tokenizer/],
       [['matmul', '--steps', '3'], /--steps is of the suite precision/],
+      [['predict', '--data', 'x'], /--data is of the suite finetune/],
       [['precision', '--seeds', '0'], /--seeds: expected a whole number above 0, got 0/],
     ] as const) {
       const { code, stderr } = await bench('run.mjs', args)
