@@ -1,6 +1,7 @@
 import { sizeOf, type Aval } from './aval'
 import { roundBf16, roundF16 } from './half'
 import { asList, type Expr } from './op'
+import { isCollective } from './ops/collective'
 import { isMarker } from './ops/marker'
 import { topological, useCounts } from './walk'
 
@@ -17,22 +18,49 @@ export class InputError extends Error {
  * another. The definition that every device is compared with; slow. Only what the value needs is evaluated: an input that
  * nothing but a derivative would read needs no value.
  */
-export const evaluate = (roots: readonly Expr[], inputs: InputValues = new Map()): readonly Float64Array[] => {
+export const evaluate = (roots: readonly Expr[], inputs: InputValues = new Map()): readonly Float64Array[] =>
+  evaluateRanks(roots, [inputs])[0]!
+
+/**
+ * The same on ranks with inputs of their own, op by op in step with each other, so that collectives have a meaning: values of the roots by rank.
+ * throws  InputError if a collective is over another number of ranks
+ */
+export const evaluateRanks = (
+  roots: readonly Expr[],
+  inputs: readonly InputValues[],
+): readonly (readonly Float64Array[])[] => {
   const order = topological(roots, undefined, valueInputs)
   const uses = new Map(useCounts(order, valueInputs))
   for (const root of roots) uses.set(root, (uses.get(root) ?? 0) + 1)
-  const values = new Map<Expr, Float64Array>()
+  const values = new Map<Expr, readonly Float64Array[]>()
   for (const e of order) {
     const args = valueInputs(e).map((x) => values.get(x)!)
     values.set(
       e,
-      e.op.name === 'input'
-        ? bound(e, inputs)
-        : rounded(e.op.eval(asList<Float64Array, number>(args), siteOf(e)), e.aval),
+      isCollective(e)
+        ? overRanks(e, args[0]!).map((x) => rounded(x, e.aval))
+        : inputs.map((own, rank) =>
+            e.op.name === 'input'
+              ? bound(e, own)
+              : rounded(e.op.eval(asList<Float64Array, number>(args.map((x) => x[rank]!)), siteOf(e)), e.aval),
+          ),
     )
     for (const x of valueInputs(e)) release(x, uses, values)
   }
-  return roots.map((root) => values.get(root)!)
+  return inputs.map((_, rank) => roots.map((root) => values.get(root)![rank]!))
+}
+
+/** A collective of every rank's x. */
+const overRanks = ({ op, params }: Expr, xs: readonly Float64Array[]): readonly Float64Array[] => {
+  const n = params['ranks'] as number
+  if (xs.length !== n) throw new InputError(`${op.name}: expected ${n} ranks, got ${xs.length}`)
+  if (op.name === 'allGather') {
+    const whole = Float64Array.from(xs.flatMap((x) => [...x]))
+    return xs.map(() => whole)
+  }
+  const total = xs.reduce((sum, x) => sum.map((s, i) => s + x[i]!))
+  const part = total.length / n
+  return xs.map((_, rank) => (op.name === 'allReduce' ? total : total.slice(rank * part, (rank + 1) * part)))
 }
 
 const valueInputs = (e: Expr): readonly Expr[] => (isMarker(e) ? e.inputs.slice(0, 1) : e.inputs)
@@ -42,7 +70,7 @@ export const evaluateOne = (root: Expr, inputs?: InputValues): Float64Array => e
 
 const siteOf = (e: Expr) => ({ avals: e.inputs.map((x) => x.aval), params: e.params, aval: e.aval })
 
-const release = (x: Expr, uses: Map<Expr, number>, values: Map<Expr, Float64Array>): void => {
+const release = (x: Expr, uses: Map<Expr, number>, values: Map<Expr, readonly Float64Array[]>): void => {
   const left = uses.get(x)! - 1
   uses.set(x, left)
   if (left === 0) values.delete(x)

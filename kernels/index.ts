@@ -29,4 +29,5 @@ export {
 } from './precision'
 export { printPlan } from './print'
 export type { Program } from './program'
+export { stagesOf, type Exchange, type Stage } from './stages'
 export { simplify } from './simplify'

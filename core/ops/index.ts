@@ -1,4 +1,5 @@
 import type { OpSpec } from '../op'
+import * as collective from './collective'
 import * as contract from './contract'
 import * as elementwise from './elementwise'
 import * as indexing from './indexing'
@@ -10,7 +11,16 @@ import * as structural from './structural'
 const isOp = (x: unknown): x is { readonly spec: OpSpec } => typeof x === 'function' && 'spec' in x
 
 /** All primitives, in the order of their names. Collected from the files: adding an op touches one file. */
-export const allOps: readonly OpSpec[] = [source, elementwise, structural, reduce, contract, indexing, marker]
+export const allOps: readonly OpSpec[] = [
+  source,
+  elementwise,
+  structural,
+  reduce,
+  contract,
+  indexing,
+  marker,
+  collective,
+]
   .flatMap((module): readonly unknown[] => Object.values(module))
   .flatMap((x) => (isOp(x) ? [x.spec] : []))
   .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -24,4 +34,5 @@ export const ops = {
   ...contract,
   ...indexing,
   ...marker,
+  ...collective,
 } as const

@@ -23,6 +23,9 @@ export type OpPrecision =
 export const opPrecision: Readonly<Record<string, OpPrecision>> = {
   matmul: 'compute',
   reduceSum: 'f32',
+  allReduce: 'f32',
+  reduceScatter: 'f32',
+  allGather: 'moves',
   segmentSum: 'f32',
   exp: 'f32',
   log: 'f32',

@@ -1,5 +1,6 @@
 import {
   add,
+  allReduce,
   div,
   exprLeaves,
   mapExprs,
@@ -22,18 +23,21 @@ const stateless = (
   update: (updates, state, params) => ({ updates: update(updates, params), state }),
 })
 
-/** √Σ g² over all leaves: f32[]. */
-export const globalNorm = (tree: ExprTree): Expr =>
-  sqrt(
-    exprLeaves(tree)
-      .map((g) => sum(square(g)))
-      .reduce((a, b) => add(a, b)),
-  )
+/** √Σ g² over all leaves, and all ranks where each has some: f32[]. */
+export const globalNorm = (tree: ExprTree, ranks = 1): Expr => {
+  const own = exprLeaves(tree)
+    .map((g) => sum(square(g)))
+    .reduce((a, b) => add(a, b))
+  return sqrt(ranks === 1 ? own : allReduce({ ranks }, own))
+}
 
-/** Updates times min(1, maxNorm / (norm + 1e-6)) (Pascanu et al. 2013, arXiv:1211.5063; the added 1e-6 is fairseq's). */
-export const clipByGlobalNorm = (maxNorm: number): GradientTransformation<Record<string, never>> =>
+/**
+ * Updates times min(1, maxNorm / (norm + 1e-6)) (Pascanu et al. 2013, arXiv:1211.5063; the added 1e-6 is fairseq's). `ranks`: each has a part
+ * of the updates, and the norm is that of all.
+ */
+export const clipByGlobalNorm = (maxNorm: number, ranks = 1): GradientTransformation<Record<string, never>> =>
   stateless((updates) => {
-    const factor = minimum(div(maxNorm, add(globalNorm(updates), 1e-6)), 1)
+    const factor = minimum(div(maxNorm, add(globalNorm(updates, ranks), 1e-6)), 1)
     return mapExprs(updates, (g) => mul(g, factor))
   })
 

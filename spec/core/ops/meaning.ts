@@ -188,6 +188,9 @@ export const meanings: Readonly<Record<string, Meaning>> = {
           .filter((r) => r >= starts.at([v!]) && r < starts.at([v! + 1]))
           .map((r) => x.at([order.at([r]), d!])),
       ),
+  allReduce: (_, x) => (c) => x.at(c), // of one rank
+  reduceScatter: (_, x) => (c) => x.at(c),
+  allGather: (_, x) => (c) => x.at(c),
   stopGradient: map1((a) => a),
   variable: map1((a) => a),
   fence: (_, x) => (c) => x.at(c),

@@ -328,6 +328,20 @@ const drafts: Readonly<Record<string, Drafts>> = {
       ],
     })),
 
+  // collectives, of one rank: laws of more are in spec/core/ops/collective.spec.ts
+  allReduce: (kind) =>
+    fc
+      .record({ shape: shapes(), dtype: floats(kind) })
+      .map(({ shape, dtype }) => ({ slots: [[aval(dtype, ...shape), reals()]], params: { ranks: 1 } })),
+  reduceScatter: (kind) =>
+    fc
+      .record({ n: axisSize, dtype: floats(kind) })
+      .map(({ n, dtype }) => ({ slots: [[aval(dtype, n), reals()]], params: { ranks: 1 } })),
+  allGather: (kind) =>
+    fc
+      .record({ n: axisSize, dtype: floats(kind) })
+      .map(({ n, dtype }) => ({ slots: [[aval(dtype, n), reals()]], params: { ranks: 1 } })),
+
   // markers
   stopGradient: matching(1, anything),
   variable: matching(1, anything),

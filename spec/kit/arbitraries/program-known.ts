@@ -250,6 +250,9 @@ const rules: Readonly<Record<string, ErrorRule>> = {
       starts.values.every((v) => v >= 0 && v <= order.values.length)
     return fits ? addedUp(() => order.values.length)(inputs, raw, expr) : null
   },
+  allReduce: passing,
+  reduceScatter: passing,
+  allGather: passing,
   stopGradient: passing,
   variable: passing,
   fence: passing,

@@ -305,6 +305,12 @@ const table = {
     return iota(shape, digit(shape.length))
   },
 
+  allReduce: unary((x) => ops.allReduce({ ranks: 1 }, x), isReal),
+  reduceScatter: unary(
+    (x) => ops.reduceScatter({ ranks: 1 }, ops.reshape({ shape: [sizeOf(x.aval.shape)] }, x)),
+    isReal,
+  ),
+  allGather: unary((x) => ops.allGather({ ranks: 1 }, ops.reshape({ shape: [sizeOf(x.aval.shape)] }, x)), isReal),
   stopGradient: unary(ops.stopGradient, isAny),
   variable: unary(ops.variable, isAny),
   fence: onFirst(isAny, (x, _, scope, { at }) => ops.fence(x, pick(scope, at[1], isAny)!)),

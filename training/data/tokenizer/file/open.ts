@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
+import { describeError } from '../../../checkpoint/atomic-write'
 import { dataFault, type DataFault } from '../../fault'
 import type { Tokenizer } from '../tokenizer'
 import { fromJson } from './from-json'
@@ -44,7 +45,7 @@ export const openTokenizer =
       value = JSON.parse(text)
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
-      return E.left(dataFault('tokenizer', file, 'JSON', error.message, help))
+      return E.left(dataFault('tokenizer', file, 'JSON', describeError(error), help))
     }
     return fromJson(value, file)
   }
