@@ -9,7 +9,8 @@ import { prepare, readAll, uploadAll, type RunFault, type Runner, type Values } 
 import type { LossFn, PretrainInputs } from './objectives'
 import { initialState, residentAvals, stepPrograms } from './step'
 import type { PlannedProgram } from './step-cost'
-import { prepareStep, runStep, type ReadyProgram } from './step-runner'
+import { solo, type Communicator } from './ranks/communicator'
+import { prepareStep, rankArray, runStep, type ReadyProgram } from './step-runner'
 
 /**
  * Everything a run carries from step to step: residents by name (`params/*`, `optimizer/*`), the steps taken, and the tokens that they were
@@ -53,6 +54,8 @@ export interface TrainerSpec<P extends ExprTree = ExprTree, B = PretrainInputs> 
   /** Batches of these rows that make a step. Default 1. */
   readonly microBatches?: number
   readonly seed: number
+  /** The ranks that train together, of which each takes micro-batches of its own. Default: one alone. */
+  readonly communicator?: Communicator
   /** Of a step that is not told how many it has. */
   readonly tokensPerStep: number
 }
@@ -109,7 +112,8 @@ export const openTrainer =
   ): TE.TaskEither<RunFault, Trainer<H>> =>
   async () => {
     const { device, optimizer, params } = spec
-    const built = builtOr(() => stepPrograms(spec, spec.microBatches ?? 1))
+    const { communicator = solo } = spec
+    const built = builtOr(() => stepPrograms({ ...spec, ranks: communicator.ranks }, spec.microBatches ?? 1))
     if (E.isLeft(built)) return built
     const { logged } = built.right
     const programs = await prepareStep(device, built.right.programs)()
@@ -120,7 +124,7 @@ export const openTrainer =
         device,
         [...arrays].map(([name, data]) => [name, data, avals.get(name)!] as const),
       )
-    const submit = submitter<H>(spec, programs.right, logged)
+    const submit = submitter<H>({ ...spec, communicator }, programs.right, logged)
     return E.right<RunFault, Trainer<H>>({
       programs: programs.right.map(({ runner, ...program }) => ({
         ...program,
@@ -140,8 +144,11 @@ export const openTrainer =
         if (E.isLeft(uploaded)) return uploaded
         const init = await prepare(device, () => initialState(optimizer, params))()
         if (E.isLeft(init)) return init
-        const state = await init.right.run(uploaded.right)()
+        const rank = await uploadAll(device, [rankArray(communicator.rank)])()
+        if (E.isLeft(rank)) return rank
+        const state = await init.right.run(new Map([...uploaded.right, ...rank.right]))()
         init.right.dispose()
+        device.free([...rank.right.values()])
         if (E.isLeft(state)) return state
         return E.right({ step: 0, tokens: 0, values: new Map([...uploaded.right, ...state.right]) })
       },
@@ -160,7 +167,7 @@ export const openTrainer =
   }
 
 const submitter = <H extends object>(
-  spec: Omit<TrainerSpec, 'loss'>,
+  spec: Omit<TrainerSpec, 'loss'> & { readonly communicator: Communicator },
   programs: readonly ReadyProgram[],
   logged: readonly string[],
 ): Trainer<H>['submit'] => {

@@ -1,5 +1,6 @@
 import {
   add,
+  allReduce,
   cast,
   concat,
   div,
@@ -24,7 +25,7 @@ import {
   type Tree,
 } from '../core'
 import { valueAndGradAux } from '../autodiff'
-import type { Program } from '../kernels'
+import { stagesOf, type Exchange, type Program } from '../kernels'
 import type { LossFn, PretrainInputs } from './objectives'
 import { globalNorm, type GradientTransformation } from './optim'
 
@@ -34,6 +35,8 @@ export interface StepSpec<P extends ExprTree = ExprTree, B = PretrainInputs> {
   readonly params: Tree<Aval>
   /** Of the rows that are computed at once. */
   readonly batch: { readonly [name: string]: Aval }
+  /** Ranks that share a step's rows; the optimizer is of as many (`zeroSharded`). Default 1. */
+  readonly ranks?: number
 }
 
 /** A program and the names of the scalars in its `log` output, in order. */
@@ -74,6 +77,16 @@ const logOf = (metrics: Metrics): { readonly value: Expr; readonly logged: reado
   return { value: concat(logged.map((name) => reshape(metrics[name]!, [1]))), logged }
 }
 
+const scalarsOf = (vector: Expr, names: readonly string[]): Metrics =>
+  Object.fromEntries(names.map((name, i) => [name, reshape(sliceAxis(vector, 0, i, 1), [])]))
+
+/** Metrics of all ranks' rows: sums, as losses and metrics are over counts of the whole batch. */
+const ofAllRanks = (metrics: Metrics, ranks: number): Metrics => {
+  if (ranks === 1) return metrics
+  const { value, logged } = logOf(metrics)
+  return scalarsOf(allReduce({ ranks }, value), logged)
+}
+
 /** A step's parts take these holes: parameters, the optimizer's state, and the loss scale that is read from it. */
 interface Held<P extends ExprTree> {
   readonly params: P
@@ -101,19 +114,20 @@ const gradientPart = <P extends ExprTree, B>(
 
 /** Second part: the true gradient of all rows, the update by it, and the log. */
 const updatePart = <P extends ExprTree>(
-  optimizer: GradientTransformation,
+  { optimizer, ranks = 1 }: Pick<StepSpec<P>, 'optimizer' | 'ranks'>,
   { params, state, scale }: Held<P>,
   scaled: P,
   metrics: Metrics,
 ): { readonly outputs: Program['outputs']; readonly logged: readonly string[] } => {
   const grads = scale === undefined ? scaled : mapExprs(scaled, (g) => mul(g, div(1, scale)))
-  const { updates, state: after, isApplied } = scope('optimizer', () => optimizer.update(grads, state, params))
+  const result = scope('optimizer', () => optimizer.update(grads, state, params))
+  const { updates, state: after, isApplied, gradNorm = globalNorm(grads) } = result
   const next = zipExprs(params, updates, (x, u) =>
     isApplied === undefined ? add(x, u) : where(isApplied, add(x, u), x),
   )
   const { value: log, logged } = logOf({
-    ...metrics,
-    gradNorm: globalNorm(grads),
+    ...ofAllRanks(metrics, ranks),
+    gradNorm,
     ...(scale === undefined ? {} : { lossScale: scale }),
     ...(isApplied === undefined ? {} : { skipped: cast(not(isApplied), 'f32') }),
     ...(optimizer.skippedSteps === undefined ? {} : { skippedBefore: optimizer.skippedSteps(state) }),
@@ -130,8 +144,13 @@ const namesOf = (...trees: readonly ExprTree[]): readonly string[] =>
 
 const seedNames = ['seed/lo', 'seed/hi']
 
+/** Which of several ranks this is, i32[]: what `zeroSharded` of a step's optimizer is given. */
+export const rankInput = (): Expr => input(rankName, [], 'i32')
+const rankName = 'rank'
+const rankNames = (ranks = 1): readonly string[] => (ranks === 1 ? [] : [rankName])
+
 /**
- * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*`; outputs the
+ * One training step as one program: loss, gradient, update. Inputs `params/*`, `optimizer/*`, `batch/*`, `seed/*` and `rank`; outputs the
  * next `params/*` and `optimizer/*`, and `log`: the metrics, the loss, the gradient's global norm, and what a loss scale does. All inputs
  * are donated.
  */
@@ -139,8 +158,9 @@ export const trainStep = <P extends ExprTree, B = PretrainInputs>(spec: StepSpec
   const held = heldBy<P>(spec)
   const data = holes('batch', spec.batch)
   const { scaled, metrics } = gradientPart(spec.loss, held, data as B)
-  const { outputs, logged } = updatePart(spec.optimizer, held, scaled, metrics)
-  return { program: { outputs, donated: [...namesOf(held.params, held.state, data), ...seedNames] }, logged }
+  const { outputs, logged } = updatePart(spec, held, scaled, metrics)
+  const donated = [...namesOf(held.params, held.state, data), ...seedNames, ...rankNames(spec.ranks)]
+  return { program: { outputs, donated }, logged }
 }
 
 /** A program of a step, and how often it runs in one. */
@@ -150,6 +170,10 @@ export interface StepProgram {
   readonly times: number
   /** Whether each run takes a micro-batch, `batch/*`, and the seed, `seed/*`. */
   readonly takesBatch: boolean
+  /** Whether it takes the number of the rank, `rank`. */
+  readonly takesRank: boolean
+  /** What follows it on all ranks together. */
+  readonly exchanges: readonly Exchange[]
 }
 export interface StepPrograms {
   /** In the order they run in. What a program gives takes the place, by name, of what it was donated. */
@@ -157,10 +181,24 @@ export interface StepPrograms {
   readonly logged: readonly string[]
 }
 
+/** A program cut where ranks exchange: the first stage takes what is new. */
+const inStages = ({
+  program,
+  takesBatch,
+  ...rest
+}: Omit<StepProgram, 'takesRank' | 'exchanges'>): readonly StepProgram[] =>
+  stagesOf(program).map((stage, s) => ({
+    ...rest,
+    ...stage,
+    takesBatch: takesBatch && s === 0,
+    takesRank: (program.donated ?? []).includes(rankName) && s === 0,
+  }))
+
 /**
  * A training step over `microBatches` batches of the rows of `spec.batch`. One: `trainStep`. More: `begin` makes gradients of zero,
  * `accumulate` adds those of each micro-batch and what is logged of its loss, `apply` updates by their sums. That is the step of all rows at
- * once up to the order of summation, since losses and metrics are sums over counts of the whole batch (see PretrainInputs).
+ * once up to the order of summation, since losses and metrics are sums over counts of the whole batch (see PretrainInputs). Of several ranks, programs
+ * are cut where these exchange something: each has rows of its own, and the step is that of all rows.
  * throws  ShapeError from the loss or the optimizer
  */
 export const stepPrograms = <P extends ExprTree, B = PretrainInputs>(
@@ -169,7 +207,7 @@ export const stepPrograms = <P extends ExprTree, B = PretrainInputs>(
 ): StepPrograms => {
   if (microBatches === 1) {
     const { program, logged } = trainStep(spec)
-    return { programs: [{ name: 'step', program, times: 1, takesBatch: true }], logged }
+    return { programs: inStages({ name: 'step', program, times: 1, takesBatch: true }), logged }
   }
   const held = heldBy<P>(spec)
   const data = holes('batch', spec.batch)
@@ -180,12 +218,11 @@ export const stepPrograms = <P extends ExprTree, B = PretrainInputs>(
   const sums = namesOf(gradients, partial)
   const begin = [...outputsOf('gradients', zerosLikeTree(gradients)), ...outputsOf('partial', zerosLikeTree(partial))]
   const added = zipExprs(gradients, scaled, (sum, g) => add(sum, g))
-  const whole = Object.fromEntries(summed.map((name, i) => [name, reshape(sliceAxis(partial, 0, i, 1), [])]))
-  const { outputs, logged } = updatePart(spec.optimizer, held, gradients, whole)
+  const { outputs, logged } = updatePart(spec, held, gradients, scalarsOf(partial, summed))
   return {
     programs: [
-      { name: 'begin', program: { outputs: begin }, times: 1, takesBatch: false },
-      {
+      ...inStages({ name: 'begin', program: { outputs: begin }, times: 1, takesBatch: false }),
+      ...inStages({
         name: 'accumulate',
         program: {
           outputs: [...outputsOf('gradients', added), { name: 'partial', value: add(partial, terms) }],
@@ -193,13 +230,13 @@ export const stepPrograms = <P extends ExprTree, B = PretrainInputs>(
         },
         times: microBatches,
         takesBatch: true,
-      },
-      {
+      }),
+      ...inStages({
         name: 'apply',
-        program: { outputs, donated: [...namesOf(held.params, held.state), ...sums] },
+        program: { outputs, donated: [...namesOf(held.params, held.state), ...sums, ...rankNames(spec.ranks)] },
         times: 1,
         takesBatch: false,
-      },
+      }),
     ],
     logged,
   }

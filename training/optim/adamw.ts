@@ -12,6 +12,8 @@ export interface AdamWConfig extends AdamConfig {
   readonly rate: Schedule
   /** What a parameter's learning rate is multiplied by, by path. Default: 1 for all. */
   readonly rateFactor?: (path: string) => number
+  /** Ranks of which each has a part of the gradients, whose norm is that of all. Default 1. */
+  readonly ranks?: number
 }
 
 /** Clipping, Adam, decoupled decay, learning rate: the recipe's optimizer (recipe 3.1). */
@@ -20,10 +22,11 @@ export const adamW = ({
   clipNorm,
   rate,
   rateFactor,
+  ranks = 1,
   ...adam
 }: AdamWConfig): GradientTransformation<{ readonly [name: string]: ExprTree }> =>
   chain({
-    ...(clipNorm > 0 ? { clip: clipByGlobalNorm(clipNorm) } : {}),
+    ...(clipNorm > 0 ? { clip: clipByGlobalNorm(clipNorm, ranks) } : {}),
     adam: scaleByAdam(adam),
     decay: addDecayedWeights(weightDecay),
     ...(rateFactor === undefined ? {} : { layers: scaleByPath(rateFactor) }),

@@ -20,6 +20,8 @@ export interface Update<T extends ExprTree, S extends ExprTree> {
   readonly state: S
   /** bool[]: false if the updates are not to be added to the parameters. Missing: true. */
   readonly isApplied?: Expr
+  /** f32[]: the norm of all gradients, where a rank has not all. Missing: that of the gradients which were given. */
+  readonly gradNorm?: Expr
 }
 
 /** A learning rate (or any factor) by the number of steps taken before this one: f32[] -> f32[]. */

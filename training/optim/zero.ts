@@ -11,6 +11,7 @@ import {
   type ExprTree,
 } from '../../core'
 import type { GradientTransformation } from './base'
+import { globalNorm } from './transforms'
 import { bucketsFor, flatten, unflatten, type Bucket, type FlatConfig } from './flat'
 
 /** Ranks that train together, and which of them this is: i32[], from 0. */
@@ -48,7 +49,7 @@ export const zeroSharded =
         const whole = Object.fromEntries(
           leavesOf<Expr>(result.updates).map(([name, u]) => [name, allGather({ ranks }, u)]),
         )
-        return { ...result, updates: unflatten(buckets, whole) as T }
+        return { ...result, updates: unflatten(buckets, whole) as T, gradNorm: globalNorm(shard, ranks) }
       },
     }
   }

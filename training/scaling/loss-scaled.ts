@@ -24,21 +24,25 @@ export type ScaledState = {
 
 /**
  * Whether every number of every leaf is finite: bool[]. Told by the norm, as fairseq does, which a step computes anyway: one number that is
- * not finite, or that has no square in f32, makes it infinite or NaN.
+ * not finite, or that has no square in f32, makes it infinite or NaN. `ranks`: each has a part of the leaves, and all are asked.
  */
-export const allFinite = (tree: ExprTree): Expr => lt(globalNorm(tree), Infinity)
+export const allFinite = (tree: ExprTree, ranks = 1): Expr => lt(globalNorm(tree, ranks), Infinity)
 
 /**
  * An optimizer under a loss scale (Micikevicius et al. 2018, arXiv:1710.03740, §3.2): it sees gradients of the true loss, and a step whose
- * gradients are not all finite leaves parameters, moments and its step count as they were.
+ * gradients are not all finite leaves parameters, moments and its step count as they were. `ranks`: each has a part of the gradients.
  */
-export const lossScaled = (rule: ScalerRule, inner: GradientTransformation): GradientTransformation<ScaledState> => ({
+export const lossScaled = (
+  rule: ScalerRule,
+  inner: GradientTransformation,
+  ranks = 1,
+): GradientTransformation<ScaledState> => ({
   init: (params) => ({ scaler: scalerStart(rule), skipped: scalar(0), inner: inner.init(params) }),
   lossScale: ({ scaler }) => scaler.scale,
   skippedSteps: ({ skipped }) => skipped,
   isExhausted: ({ scaler }) => scaler.exhausted,
   update: (updates, state, params) => {
-    const isFinite = allFinite(updates)
+    const isFinite = allFinite(updates, ranks)
     const result = inner.update(updates, state.inner, params)
     const kept = zipExprs(result.state, state.inner, (next, before) => where(isFinite, next, before))
     // Updates that count are made of a state that was taken: read from it, the step keeps one copy of each moment and not two.
