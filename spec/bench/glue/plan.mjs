@@ -16,12 +16,12 @@ export const taskPlans = {
   qnli: { figure: 'accuracy', epochs: 5 },
 }
 
-/** What all runs have. The rate is that of `tiny`. */
-export const common = { lr: 5e-4, batch: 32, seq: 64, evalsPerEpoch: 1 }
+/** What all runs have. The rate is that of `tiny`: on 8000 rows of SST-2 1e-4 to 5e-4 learn little in three epochs, 4e-3 nothing. */
+export const common = { lr: 1e-3, batch: 32, seq: 64, evalsPerEpoch: 1 }
 
 /** PDR as recipe 4.1 has it in the middle of its grid. */
 export const robust = {
-  tasks: ['sst-2', 'mrpc'],
+  tasks: ['sst-2', 'mnli'],
   pdr: 'divergence=hellinger,alpha=1,eps=1e-3',
   noise: 'typo=0.1,drop=0.1,seed=1',
 }
