@@ -10,23 +10,32 @@ import type { FinetuneConfig } from './config'
 import { finetuneFiles } from './folder'
 import { namedAvals } from './model'
 import type { Opened } from './open'
+import { resultOf } from './state'
 
 const isOurs = (name: string): boolean =>
   /^seed-\d+$/.test(name) || Object.values(finetuneFiles).some((file) => file === name)
 
-/** left  no room, no permission, nothing to resume; nothing has been left behind */
+/** left  no room, no permission, nothing to resume, or something else than this; nothing has been changed */
 export const checkFolder =
-  ({ config, model }: Opened, resume: boolean): TE.TaskEither<Fault, void> =>
+  (opened: Opened, resume: boolean): TE.TaskEither<Fault, void> =>
   async () => {
+    const { config, model } = opened
     // Best and newest state, each written before the one it replaces is removed; the newest with two moments.
     const bytes = [...namedAvals(model).values()].reduce((n, { shape }) => n + 4 * sizeOf(shape), 0)
     const room = await checkOut(config.out, 8 * bytes)()
-    return E.isRight(room) && resume && !(await holdsRun(config.out))
-      ? E.left(
-          badInput('--resume', config.out, 'a folder of an earlier run', 'none', 'leave out --resume to start one'),
-        )
-      : room
+    if (E.isLeft(room) || !resume) return room
+    if (!(await holdsRun(config.out)))
+      return E.left(badInput('--resume', config.out, 'a folder of an earlier run', 'none', 'leave out --resume to start one')) // prettier-ignore
+    for (let seed = config.seed; seed < config.seed + config.seeds; seed += 1) {
+      const known = await resultOf(opened, seed)()
+      if (E.isLeft(known)) return known
+    }
+    return E.right(undefined)
   }
+
+/** What the folder tells of its settings. */
+export const writeConfig = (config: FinetuneConfig): TE.TaskEither<Fault, void> =>
+  writeText(config.out, finetuneFiles.config, `${JSON.stringify(config, null, 2)}\n`)
 
 /** The folder of a run, ready. What an earlier one left there is moved to `previous-N`; a resumed one finds what it left. */
 export const beginFolder =
@@ -52,5 +61,5 @@ export const beginFolder =
     } catch (error) {
       return E.left(ioError('--out', out, 'a folder that can be written', describeError(error)))
     }
-    return writeText(out, finetuneFiles.config, `${JSON.stringify(config, null, 2)}\n`)()
+    return resume ? E.right(undefined) : writeConfig(config)()
   }

@@ -6,7 +6,7 @@ import { runLock, writeText } from '../pretrain/folder'
 import { bagOfWordsAnswers, majorityAnswers, type Baselines } from './baselines'
 import type { FinetuneConfig } from './config'
 import { finetuneFiles } from './folder'
-import { beginFolder, checkFolder } from './begin-folder'
+import { beginFolder, checkFolder, writeConfig } from './begin-folder'
 import { openTasks, type Opened } from './open'
 import { bestSeedOf, summarizeSeeds, type Spread } from './summary'
 import { tuneSeed } from './tune-seed'
@@ -61,6 +61,9 @@ const tuneSeeds =
       baselines,
     }
     if (results.length === 0) return E.right(found)
+    // A resumed run may have other seeds; until here nothing told that it is this run's folder.
+    const told = resume ? await writeConfig(config)() : E.right(undefined)
+    if (E.isLeft(told)) return told
     const written = await writeText(config.out, finetuneFiles.result, `${JSON.stringify(found, null, 2)}\n`)()
     return E.isLeft(written) ? written : E.right(found)
   }

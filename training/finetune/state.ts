@@ -1,19 +1,19 @@
-import { appendFile, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { appendFile, mkdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import type { HostArray } from '../../kernels'
 import { describeError } from '../checkpoint/atomic-write'
 import { sameConfig, writeCheckpoint, type Checkpoint } from '../checkpoint/checkpoint'
-import { ioError, type Fault } from '../fault'
+import { badInput, ioError, type Fault } from '../fault'
 import type { RunState } from '../loop'
 import { readLines, runFiles, writeText } from '../pretrain/folder'
 import type { DevRecord } from './evaluate'
-import { seedFiles } from './folder'
+import { seedFiles, seedFolder } from './folder'
 import { namedAvals } from './model'
 import { firstValues } from './saved'
 import type { TuneRecord } from './train'
-import type { Tuning } from './tuning'
+import type { SeedResult, Tuning } from './tuning'
 
 /** Where a run of a seed stands when it begins or goes on. */
 export interface Begun {
@@ -66,6 +66,37 @@ const identityOf = ({ identity }: Tuning['opened'], seed: number): Readonly<Reco
   ...identity,
   seed,
 })
+
+/**
+ * What a seed came to that is done, if it is; its checkpoint where it lies now.
+ * left  it was done with other settings or rows, or its checkpoint is gone
+ */
+export const resultOf =
+  (opened: Tuning['opened'], seed: number): TE.TaskEither<Fault, SeedResult | undefined> =>
+  async () => {
+    const folder = seedFolder(opened.config.out, seed)
+    const [known] = (await readLines(folder, seedFiles.result)) as readonly StoredResult[]
+    if (known === undefined) return E.right(undefined)
+    const { identity = {}, ...result } = known
+    const same = sameConfig(identity, identityOf(opened, seed), join(folder, seedFiles.result))
+    if (E.isLeft(same)) return same
+    const checkpoint = join(folder, basename(result.checkpoint))
+    const isThere = await stat(checkpoint).then(
+      () => true,
+      () => false,
+    )
+    return isThere
+      ? E.right({ ...result, checkpoint })
+      : E.left(badInput('--resume', checkpoint, 'the checkpoint of a seed that is done', 'none', `remove ${folder} to run it again`)) // prettier-ignore
+  }
+
+type StoredResult = SeedResult & { readonly identity?: Readonly<Record<string, unknown>> }
+
+/** Keeps what a seed came to, with what it was made by. */
+export const saveResult = (opened: Tuning['opened'], result: SeedResult): TE.TaskEither<Fault, void> => {
+  const stored: StoredResult = { ...result, identity: identityOf(opened, result.seed) }
+  return writeText(seedFolder(opened.config.out, result.seed), seedFiles.result, `${JSON.stringify(stored)}\n`)
+}
 
 /** The tuned model as it is, in place of the one before. */
 export const saveBest =

@@ -3,13 +3,12 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/Either'
 import type * as TE from 'fp-ts/TaskEither'
 import { latestCheckpoint } from '../checkpoint/checkpoint'
-import { readLines, writeText } from '../pretrain/folder'
 import type { Fault } from '../fault'
 import { openAnswerer } from './answers'
 import { evaluateTasks } from './evaluate'
 import { seedFiles, seedFolder } from './folder'
 import type { Opened } from './open'
-import { append, begin, isBetter, makeFolder, saveBest, saveLast } from './state'
+import { append, begin, isBetter, makeFolder, resultOf, saveBest, saveLast, saveResult } from './state'
 import { openTuner } from './train'
 import type { SeedResult, TuneListener, Tuning } from './tuning'
 
@@ -32,8 +31,8 @@ export const tuneSeed =
   async () => {
     const { config, device, model, seq } = opened
     const folder = seedFolder(config.out, seed)
-    const known = resume ? ((await readLines(folder, seedFiles.result)) as readonly SeedResult[])[0] : undefined
-    if (known !== undefined) return E.right(known)
+    const known = resume ? await resultOf(opened, seed)() : E.right(undefined)
+    if (E.isLeft(known) || known.right !== undefined) return known
     const tuner = await openTuner({ device, model, config, seq, train: opened.train.map((t) => t.encoded), seed })()
     if (E.isLeft(tuner)) return tuner
     const answerer = openAnswerer({ device, model, rows: config.batch, seq })
@@ -90,7 +89,7 @@ const tuneWith =
     }
     if (state.step < tuner.steps) return E.right(undefined)
     const result: SeedResult = { seed, steps: tuner.steps, best: best!.dev, checkpoint: best!.checkpoint, seconds }
-    const written = await writeText(folder, seedFiles.result, `${JSON.stringify(result)}\n`)()
+    const written = await saveResult(opened, result)()
     if (E.isLeft(written)) return written
     await rm(join(folder, seedFiles.last), { recursive: true, force: true })
     listener.finished?.(result)

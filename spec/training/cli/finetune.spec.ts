@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
@@ -174,6 +174,37 @@ describe('training/cli: finetune', (test) => {
     ok(await emend(['finetune', '--from', at('joint'), '--out', at('after'), ...small, ...still]))
     const [before, after] = [await scores('joint'), await scores('after')]
     before.forEach((x, i) => assert.ok(Math.abs(x - after[i]!) < 1e-4, `${x} and ${after[i]}`))
+  })
+
+  test('a finished run is taken as it is for the same settings alone, where its checkpoint lies; nothing is changed by a refusal', async () => {
+    const more = ['--task', 'sst-2', '--epochs', '1', '--rows', '16']
+    ok(await tune('finished', more))
+    const kept = () => ['config.json', 'result.json', 'seed-1/result.json'].map((name) => readFileSync(at('finished', name), 'utf8')) // prettier-ignore
+    const before = kept()
+    for (const [other, message] of [
+      [
+        ['--lr', '1e-3'],
+        /--resume: expected the config of the checkpoint \(lr = 0\.01\), got lr = 0\.001\n {2}at .*seed-1/,
+      ],
+      [['--untrained'], /untrained = true/],
+      [['--task', 'rte'], /task = \["rte"\]/],
+    ] as const) {
+      const { code, stderr } = await tune('finished', [...more, ...other, '--resume'])
+      assert.is(code, 2)
+      assert.match(stderr, message)
+      assert.equal(kept(), before)
+    }
+    renameSync(at('finished'), at('moved'))
+    const { stdout } = ok(await tune('moved', [...more, '--resume']))
+    const { seeds } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { seeds: readonly { checkpoint: string }[] }
+    assert.ok(seeds[0]!.checkpoint.startsWith(at('moved')))
+    rmSync(seeds[0]!.checkpoint)
+    const gone = await tune('moved', [...more, '--resume'])
+    assert.is(gone.code, 2)
+    assert.match(
+      gone.stderr,
+      /--resume: expected the checkpoint of a seed that is done, got none\n {2}at .*moved.*\n {2}help: remove .*seed-1 to run it again/,
+    )
   })
 
   test('a grid: a run at every point, the best first; with --resume what is there is not run again', async () => {
