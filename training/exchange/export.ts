@@ -7,6 +7,7 @@ import { encodeSafetensors } from '../checkpoint/safetensors'
 import type { SavedPair } from '../correct/open'
 import type { SpecialIds } from '../data/tokenizer/spec'
 import { ioError, type Fault } from '../fault'
+import { checkKind } from '../pretrain/folder'
 import { toHuggingFace } from './to-hugging-face'
 
 /** What an export writes. */
@@ -22,6 +23,8 @@ export const exportHuggingFace =
   async () => {
     const model = toHuggingFace(config, (path) => Float32Array.from(checkpoint.arrays.get(`params/${path}`)!))
     if (E.isLeft(model)) return model
+    const kind = await checkKind(out, 'none')()
+    if (E.isLeft(kind)) return kind
     try {
       await mkdir(out, { recursive: true })
     } catch (error) {

@@ -12,7 +12,7 @@ import { importedObjective } from '../correct/open'
 import { openTokenizer } from '../data/tokenizer/file/open'
 import { requireSpecials } from '../data/tokenizer/specials'
 import { badInput, type Fault } from '../fault'
-import { checkOut, prepareOut, runFiles, writeText } from '../pretrain/folder'
+import { checkKind, checkOut, prepareOut, runFiles, writeText } from '../pretrain/folder'
 import type { ForeignType } from './foreign-layouts'
 import { fromHuggingFace, type FromHugging } from './from-hugging-face'
 import { decodeHfConfig } from './hf-config'
@@ -56,6 +56,8 @@ export const importHuggingFace =
     const named = new Map([...arrays].map(([path, data]) => [`params/${path}`, data] as const))
     const room = await checkOut(out, 2 * [...named.values()].reduce((n, { byteLength }) => n + byteLength, 0))()
     if (E.isLeft(room)) return room
+    const kind = await checkKind(out, 'pretrained')()
+    if (E.isLeft(kind)) return kind
     const prepared = await prepareOut(out)()
     if (E.isLeft(prepared)) return prepared
     const beside = await writeText(out, runFiles.tokenizer, JSON.stringify(tokenizer.right.toJson()))()

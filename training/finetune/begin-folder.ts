@@ -5,7 +5,7 @@ import type * as TE from 'fp-ts/TaskEither'
 import { sizeOf } from '../../core'
 import { describeError } from '../checkpoint/atomic-write'
 import { badInput, ioError, type Fault } from '../fault'
-import { checkOut, holdsRun, writeText } from '../pretrain/folder'
+import { checkKind, checkOut, holdsRun, writeText } from '../pretrain/folder'
 import type { FinetuneConfig } from './config'
 import { finetuneFiles } from './folder'
 import { namedAvals } from './model'
@@ -23,7 +23,9 @@ export const checkFolder =
     // Best and newest state, each written before the one it replaces is removed; the newest with two moments.
     const bytes = [...namedAvals(model).values()].reduce((n, { shape }) => n + 4 * sizeOf(shape), 0)
     const room = await checkOut(config.out, 8 * bytes)()
-    if (E.isLeft(room) || !resume) return room
+    if (E.isLeft(room)) return room
+    const kind = await checkKind(config.out, 'tuned')()
+    if (E.isLeft(kind) || !resume) return kind
     if (!(await holdsRun(config.out)))
       return E.left(badInput('--resume', config.out, 'a folder of an earlier run', 'none', 'leave out --resume to start one')) // prettier-ignore
     for (let seed = config.seed; seed < config.seed + config.seeds; seed += 1) {

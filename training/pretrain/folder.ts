@@ -62,6 +62,22 @@ const exists = async (path: string): Promise<boolean> => {
   }
 }
 
+/** Pretrained on text: checkpoints lie at the top. Tuned to tasks: in a folder for each seed. */
+export type RunKind = 'pretrained' | 'tuned'
+
+/** left  the folder holds a run of another kind than may lie there: files of both would mix */
+export const checkKind =
+  (out: string, may: RunKind | 'none'): TE.TaskEither<Fault, void> =>
+  async () => {
+    const names = await readdir(out).catch((): readonly string[] => []) // what is not there holds nothing
+    const isPretrained = names.some((name) => /^step-\d{8}\.safetensors$/.test(name) || name === runFiles.heldOut)
+    const isTuned = names.includes(runFiles.config) && names.some((name) => /^seed-\d+$/.test(name))
+    const held: RunKind | 'none' = isPretrained ? 'pretrained' : isTuned ? 'tuned' : 'none'
+    return held === 'none' || held === may
+      ? E.right(undefined)
+      : E.left(badInput('--out', out, may === 'none' ? 'a folder without a run' : `a folder without a run that is not ${may}`, `a ${held} run`, 'give another --out')) // prettier-ignore
+  }
+
 /** The folder made ready for a new run. What an earlier run left there is kept, in `previous-N`: its path, or undefined. */
 export const prepareOut =
   (out: string): TE.TaskEither<Fault, string | undefined> =>

@@ -14,7 +14,7 @@ import { modelOf, usualMasks, type PretrainConfig } from './config'
 import { isPaddedCorpus } from './built-corpus'
 import { loadCorpus, type Corpus } from './corpus'
 import { openNamed } from './device'
-import { checkOut, holdsRun, readTokenizer } from './folder'
+import { checkKind, checkOut, holdsRun, readTokenizer } from './folder'
 import { givenAuxiliary, type GivenAuxiliary } from './given-auxiliary'
 import { settle, type SettledConfig } from './fit-memory'
 import { loadObjective } from './objective-file'
@@ -127,6 +127,8 @@ const openChecked =
     }
     const room = await checkOut(config.out, 2 * checkpointBytes(trainer.right))()
     if (E.isLeft(room)) return room
+    const kind = await checkKind(config.out, 'pretrained')()
+    if (E.isLeft(kind)) return kind
     const quiet = objective.right({ ...model, dropout: 0, attentionDropout: 0 })
     const snapshots = await openHeldOut(config, model, quiet, traits, device.right, corpus.right)()
     if (E.isLeft(snapshots)) return snapshots

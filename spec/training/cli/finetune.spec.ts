@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { describe } from '../../harness'
@@ -205,6 +205,30 @@ describe('training/cli: finetune', (test) => {
       gone.stderr,
       /--resume: expected the checkpoint of a seed that is done, got none\n {2}at .*moved.*\n {2}help: remove .*seed-1 to run it again/,
     )
+  })
+
+  test('runs of two kinds do not mix in one folder, and an export goes into neither', async () => {
+    ok(await whole)
+    const names = (out: string) => readdirSync(at(out)).sort()
+    const before = [names('run'), names('whole')]
+    for (const [refused, message] of [
+      [
+        await tune('run', ['--task', 'sst-2']),
+        /--out: expected a folder without a run that is not tuned, got a pretrained run\n {2}at .*run/,
+      ],
+      [
+        await pretrain('whole'),
+        /--out: expected a folder without a run that is not pretrained, got a tuned run\n {2}at .*whole/,
+      ],
+      [
+        await emend(['export', '--from', at('run'), '--out', at('run')]),
+        /--out: expected a folder without a run, got a pretrained run/,
+      ],
+    ] as const) {
+      assert.is(refused.code, 2)
+      assert.match(refused.stderr, message)
+    }
+    assert.equal([names('run'), names('whole')], before)
   })
 
   test('a grid: a run at every point, the best first; with --resume what is there is not run again', async () => {
