@@ -4,6 +4,7 @@ import { leavesOf, type Aval } from '../../core'
 import { parameterAvals, type PairConfig } from '../../models'
 import { requireTensors } from '../checkpoint/checkpoint'
 import { badInput, type Fault } from '../fault'
+import { bestRun } from '../finetune/folder'
 import { encoderReading, objectives, pairReading, type ObjectiveTraits, type Reading } from '../objectives'
 import { openSaved, type SavedRun } from '../pretrain/saved-run'
 
@@ -22,8 +23,10 @@ export interface SavedPair extends SavedRun {
 export const openPair =
   (from: string, traits?: ObjectiveTraits): TE.TaskEither<Fault, SavedPair> =>
   async () => {
+    if ((await bestRun(from)) !== undefined) return E.left(isTuned(from))
     const saved = await openSaved(from, '--from')()
     if (E.isLeft(saved)) return saved
+    if (saved.right.checkpoint.header.config['tuned'] !== undefined) return E.left(isTuned(from))
     const { checkpoint } = saved.right
     const { model: config, config: settings } = checkpoint.header
     const name = String(settings['objective'])
@@ -35,6 +38,16 @@ export const openPair =
     const fits = requireTensors(checkpoint, avals)
     return E.isLeft(fits) ? fits : E.right({ ...saved.right, config, traits: { ...trained, reading }, avals })
   }
+
+/** The auxiliary and the language heads are left behind when a model is tuned. */
+const isTuned = (from: string): Fault =>
+  badInput(
+    '--from',
+    from,
+    'a pretrained run',
+    'a model tuned to tasks',
+    'give the run that it was tuned from; evaluate and predict take this one',
+  )
 
 /** What a checkpoint names as its objective where it is an encoder from elsewhere, without a language model. */
 export const importedObjective = 'import'

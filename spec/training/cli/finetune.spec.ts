@@ -231,6 +231,20 @@ describe('training/cli: finetune', (test) => {
     assert.equal([names('run'), names('whole')], before)
   })
 
+  test('what needs a pretrained run says so of a tuned one', async () => {
+    ok(await whole)
+    for (const from of ['whole', 'whole/seed-1'])
+      for (const args of [
+        ['export', '--out', at('never')],
+        ['cloze', 'the [MASK]'],
+        ['correct', 'the people'],
+      ]) {
+        const { code, stderr } = await emend([args[0]!, '--from', at(from), ...args.slice(1)])
+        assert.is(code, 2)
+        assert.match(stderr, /--from: expected a pretrained run, got a model tuned to tasks\n {2}at .*whole/)
+      }
+  })
+
   test('a grid: a run at every point, the best first; with --resume what is there is not run again', async () => {
     const grid = at('grid.json')
     writeFileSync(grid, JSON.stringify({ lr: [1e-2, 1e-9], batch: [8] }))
