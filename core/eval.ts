@@ -1,7 +1,7 @@
 import { sizeOf, type Aval } from './aval'
 import { roundBf16, roundF16 } from './half'
 import { asList, type Expr } from './op'
-import { isCollective } from './ops/collective'
+import { exchanged, isCollective, type CollectiveName } from './ops/collective'
 import { isMarker } from './ops/marker'
 import { topological, useCounts } from './walk'
 
@@ -54,13 +54,7 @@ export const evaluateRanks = (
 const overRanks = ({ op, params }: Expr, xs: readonly Float64Array[]): readonly Float64Array[] => {
   const n = params['ranks'] as number
   if (xs.length !== n) throw new InputError(`${op.name}: expected ${n} ranks, got ${xs.length}`)
-  if (op.name === 'allGather') {
-    const whole = Float64Array.from(xs.flatMap((x) => [...x]))
-    return xs.map(() => whole)
-  }
-  const total = xs.reduce((sum, x) => sum.map((s, i) => s + x[i]!))
-  const part = total.length / n
-  return xs.map((_, rank) => (op.name === 'allReduce' ? total : total.slice(rank * part, (rank + 1) * part)))
+  return exchanged(op.name as CollectiveName, xs)
 }
 
 const valueInputs = (e: Expr): readonly Expr[] => (isMarker(e) ? e.inputs.slice(0, 1) : e.inputs)

@@ -12,7 +12,15 @@ export * from './loop'
 export * from './op'
 export { allOps, ops } from './ops'
 export { customRuleOf, customVjp, customVjpOp, isMarker, remat, type CustomVjp } from './ops/marker'
-export { allGather, allReduce, isCollective, reduceScatter, type CollectiveName, type Ranks } from './ops/collective'
+export {
+  allGather,
+  allReduce,
+  exchanged,
+  isCollective,
+  reduceScatter,
+  type CollectiveName,
+  type Ranks,
+} from './ops/collective'
 export { argsort, scatterOrdered } from './ops/indexing'
 export { maxConstantSize } from './ops/source'
 export * from './print'

@@ -87,3 +87,19 @@ export const allGather: Op<Ranks, 1> = defineOp<Ranks, 1>({
   eval: ([x], { params }) => (alone('allGather', params), x),
   lower: ([x], { params }) => (alone('allGather', params), { kind: 'map', at: x }),
 })
+
+type Numbers = Float64Array | Float32Array | Int32Array | Uint8Array
+
+/** What a collective gives each rank for what all have, in the arithmetic of the arrays: by rank. */
+export const exchanged = <A extends Numbers>(op: CollectiveName, xs: readonly A[]): readonly A[] => {
+  const [first] = xs as readonly [A]
+  if (op === 'allGather') {
+    const whole = new (first.constructor as new (n: number) => A)(first.length * xs.length)
+    xs.forEach((x, r) => whole.set(x, r * first.length))
+    return xs.map(() => whole.slice() as A)
+  }
+  const total = first.slice() as A
+  for (const x of xs.slice(1)) for (let i = 0; i < total.length; i += 1) total[i] = total[i]! + x[i]!
+  const part = total.length / xs.length
+  return xs.map((_, r) => (op === 'allReduce' ? total.slice() : total.slice(r * part, (r + 1) * part)) as A)
+}

@@ -6,7 +6,6 @@ import type { DeviceFault, HostArray } from '../../kernels'
  * Ranks that compute the same program on data of their own, as one of them sees it. Every rank asks for the same exchanges in the same order.
  */
 export interface Communicator {
-  readonly name: string
   /** From 0. */
   readonly rank: number
   readonly ranks: number
@@ -15,14 +14,11 @@ export interface Communicator {
    * left  another rank is gone, or asked for something else
    */
   readonly exchange: (op: CollectiveName, x: HostArray) => TE.TaskEither<DeviceFault, HostArray>
-  readonly close: () => Promise<void>
 }
 
 /** One rank by itself: exchanges give back what they are given. */
 export const solo: Communicator = {
-  name: 'solo',
   rank: 0,
   ranks: 1,
   exchange: (_, x) => TE.right(x),
-  close: () => Promise.resolve(),
 }

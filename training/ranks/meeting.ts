@@ -1,5 +1,5 @@
 import * as E from 'fp-ts/Either'
-import type { CollectiveName } from '../../core'
+import { exchanged, type CollectiveName } from '../../core'
 import type { DeviceFault, HostArray } from '../../kernels'
 import type { Communicator } from './communicator'
 
@@ -25,7 +25,6 @@ export const meeting = (ranks: number): readonly Communicator[] => {
     asked.forEach(({ answer }, r) => answer(E.right(results[r]!)))
   }
   return Array.from({ length: ranks }, (_, rank) => ({
-    name: 'meeting',
     rank,
     ranks,
     exchange: (op, x) => () =>
@@ -33,7 +32,6 @@ export const meeting = (ranks: number): readonly Communicator[] => {
         round.set(rank, { op, x, answer })
         if (round.size === ranks) settle()
       }),
-    close: () => Promise.resolve(),
   }))
 }
 
@@ -46,18 +44,3 @@ const parted = (first: Asked, rank: number, other: Asked): DeviceFault => ({
   expected: `${show(first)}, as of rank 0`,
   got: show(other),
 })
-
-/** What a collective gives each rank for what all have, in the arithmetic of the arrays: by rank. */
-export const exchanged = (op: CollectiveName, xs: readonly HostArray[]): readonly HostArray[] => {
-  const [first] = xs as [HostArray]
-  const like = (length: number): HostArray => new (first.constructor as new (n: number) => HostArray)(length)
-  if (op === 'allGather') {
-    const whole = like(first.length * xs.length)
-    xs.forEach((x, r) => whole.set(x, r * first.length))
-    return xs.map(() => whole.slice())
-  }
-  const total = first.slice()
-  for (const x of xs.slice(1)) for (let i = 0; i < total.length; i += 1) total[i] = total[i]! + x[i]!
-  const part = total.length / xs.length
-  return xs.map((_, r) => (op === 'allReduce' ? total.slice() : total.slice(r * part, (r + 1) * part)))
-}

@@ -113,5 +113,5 @@ export const sharedCommunicator = (memory: SharedRanks, rank: number): Communica
     }
     return E.right(out)
   }
-  return { name: 'threads', rank, ranks, exchange, close: () => Promise.resolve() }
+  return { rank, ranks, exchange }
 }

@@ -16,7 +16,7 @@ export const taskPlans = {
   qnli: { figure: 'accuracy', epochs: 5 },
 }
 
-/** What all runs have. The rate is that of `tiny`: on 8000 rows of SST-2 1e-4 to 5e-4 learn little in three epochs, 4e-3 nothing. */
+/** What all runs have. The rate is that of `tiny`: on 8000 rows of SST-2 1e-4 and 3e-4 learn little in three epochs, 4e-3 nothing. */
 export const common = { lr: 1e-3, batch: 32, seq: 64, evalsPerEpoch: 1 }
 
 /** PDR as recipe 4.1 has it in the middle of its grid. */
